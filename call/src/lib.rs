@@ -1,0 +1,5 @@
+//! The call core: events in, actions out; no clock, no sound, no network, and it cannot fail.
+
+mod event;
+
+pub use event::*;

@@ -1,0 +1,1 @@
+//! Bytes and text to typed messages and back; no IO, no runtime.

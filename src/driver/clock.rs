@@ -1,0 +1,55 @@
+//! The only place that reads a clock or waits for one. Built on the runtime's clock, so that a test that pauses
+//! it owns all time of the program.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where time is read and waited for"
+)]
+
+use std::{
+    future::Future,
+    time::{Duration, Instant, SystemTime},
+};
+
+/// Returns the monotonic time, for deadlines and durations.
+#[must_use]
+pub fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Returns the time of day, for records only.
+#[must_use]
+pub fn wall() -> jiff::Timestamp {
+    jiff::Timestamp::try_from(SystemTime::now()).unwrap_or(jiff::Timestamp::UNIX_EPOCH)
+}
+
+/// Waits until `deadline`; returns at once when it has passed.
+pub async fn sleep_until(deadline: Instant) {
+    tokio::time::sleep_until(deadline.into()).await;
+}
+
+/// Waits for `duration`.
+pub async fn sleep(duration: Duration) {
+    tokio::time::sleep(duration).await;
+}
+
+/// Returns what `future` gives, or `None` when `limit` is over first.
+pub async fn timeout<T>(limit: Duration, future: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(limit, future).await.ok()
+}
+
+/// Returns a ticker with one tick now and one every `period`; ticks that were missed come late but are not lost.
+#[must_use]
+pub fn ticker(period: Duration) -> Ticker {
+    Ticker(tokio::time::interval(period))
+}
+
+/// See [`ticker`].
+#[derive(Debug)]
+pub struct Ticker(tokio::time::Interval);
+
+impl Ticker {
+    /// Waits for the next tick.
+    pub async fn tick(&mut self) -> Instant {
+        self.0.tick().await.into_std()
+    }
+}

@@ -1,0 +1,10 @@
+//! agentphone: one program that lets any software agent make a real phone call.
+//!
+//! `ARCHITECTURE.md` is the map. Data goes round one ring: a line's packets become words, the call core
+//! decides, its actions become speech. Nothing below the driver knows HTTP; nothing in the server decides
+//! anything about a conversation.
+
+pub mod agent;
+pub mod driver;
+pub mod line;
+pub mod provider;

@@ -1,0 +1,240 @@
+//! The three services a call needs, as small object-safe traits: hearing, thinking, speaking.
+//!
+//! Each service is opened per call and gives a pair of bounded channels of plain enums. Vendors differ behind
+//! these traits and nowhere else. This file decides the contract; it holds no vendor and no policy (retries,
+//! order of preference).
+//!
+//! **Dropping a stream** is how everything is cancelled: the provider closes its connection or frees its worker
+//! and discards what is still to come. Nothing has to be awaited.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
+
+use tokio::sync::mpsc;
+
+use crate::agent::Brief;
+
+/// A boxed future, so that the traits stay object-safe.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Samples in 20 ms at 16 kHz.
+pub const STT_FRAME: usize = 320;
+
+/// Speech to text.
+pub trait SpeechToText: Send + Sync + fmt::Debug {
+    /// Returns the name under which the provider is configured, for records and logs.
+    fn name(&self) -> &'static str;
+    /// Opens one recogniser for one call. It lives as long as its stream.
+    ///
+    /// # Errors
+    /// When the service cannot be reached or refuses.
+    fn open(&self, options: SttOptions) -> BoxFuture<'_, Result<SttStream, ProviderError>>;
+}
+
+/// What a recogniser should know about the call.
+#[derive(Debug, Clone, Default)]
+pub struct SttOptions {
+    /// BCP 47 language tag; `en-US` when empty.
+    pub language: String,
+    /// Whether the sound came over a telephone band (300-3400 Hz), although frames are always 16 kHz.
+    pub narrowband: bool,
+    /// Words likely to be said: names, the business, the objective's own words.
+    pub hints: Vec<String>,
+}
+
+/// An open recogniser.
+#[derive(Debug)]
+pub struct SttStream {
+    /// Sound and flushes in. When full, the driver drops the oldest sound first (it never waits).
+    pub input: mpsc::Sender<SttInput>,
+    /// Words out. The provider waits when it is full.
+    pub events: mpsc::Receiver<SttEvent>,
+}
+
+/// What a recogniser is given.
+#[derive(Debug, Clone)]
+pub enum SttInput {
+    /// 20 ms of the callee, 16 kHz mono; silence included, without gaps.
+    Audio(Box<[i16; STT_FRAME]>),
+    /// Voice detection saw speech begin, `voiced` frames ago.
+    SpeechStarted,
+    /// Finish the words of everything before this, and answer with the same mark.
+    Flush(u32),
+}
+
+/// What a recogniser says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SttEvent {
+    /// The words of the utterance under way, replacing the previous partial.
+    Partial(String),
+    /// Words that will not change; `mark` answers a flush. May be empty.
+    Final {
+        /// The words.
+        text: String,
+        /// The flush that this answers.
+        mark: Option<u32>,
+    },
+    /// The recogniser is gone and could not be replaced. The last event.
+    Failed(ProviderError),
+}
+
+/// A language model, or something that stands in for one.
+pub trait LanguageModel: Send + Sync + fmt::Debug {
+    /// Returns the name under which the provider is configured, for records and logs.
+    fn name(&self) -> &'static str;
+    /// Asks for the next reply. The receiver ends after [`LlmEvent::Done`] or [`LlmEvent::Failed`].
+    fn reply(&self, request: LlmRequest) -> mpsc::Receiver<LlmEvent>;
+    /// Asks for one complete answer outside the conversation (the judgement after the call), as JSON text, or
+    /// `None` when this model cannot judge and the rule-based judge must.
+    fn complete(
+        &self,
+        _system: String,
+        _user: String,
+    ) -> Option<BoxFuture<'_, Result<String, ProviderError>>> {
+        None
+    }
+}
+
+/// What a model needs for one reply.
+#[derive(Debug, Clone)]
+pub struct LlmRequest {
+    /// Who calls whom and why. The same for the whole call.
+    pub brief: Arc<Brief>,
+    /// The conversation as heard so far, oldest first.
+    pub history: Vec<call::Message>,
+}
+
+/// What a model says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LlmEvent {
+    /// The next piece of text.
+    Text(String),
+    /// A tool is used.
+    Tool(call::Tool),
+    /// Complete.
+    Done,
+    /// Broken off. The last event.
+    Failed(ProviderError),
+}
+
+/// Text to speech.
+pub trait TextToSpeech: Send + Sync + fmt::Debug {
+    /// Returns the name under which the provider is configured, for records and logs.
+    fn name(&self) -> &'static str;
+    /// Opens one voice for one call.
+    ///
+    /// # Errors
+    /// When the service cannot be reached, or has no voice for the language.
+    fn open(&self, options: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>>;
+}
+
+/// Which voice.
+#[derive(Debug, Clone, Default)]
+pub struct TtsOptions {
+    /// BCP 47 language tag; `en-US` when empty.
+    pub language: String,
+    /// The provider's own name of a voice; its default when empty.
+    pub voice: String,
+}
+
+/// An open voice.
+#[derive(Debug)]
+pub struct TtsStream {
+    /// Clauses in, spoken in order. The driver waits for room (never on the sound path).
+    pub input: mpsc::Sender<TtsInput>,
+    /// Sound out. The provider waits when it is full.
+    pub events: mpsc::Receiver<TtsEvent>,
+}
+
+/// What a voice is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TtsInput {
+    /// Speak this clause after the ones before it.
+    Speak {
+        /// Echoed in every event of the clause.
+        clause: call::ClauseId,
+        /// What to say.
+        text: String,
+    },
+    /// Forget this and every earlier generation, at once.
+    Cancel(call::Generation),
+}
+
+/// What a voice says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TtsEvent {
+    /// The next piece of sound of a clause, mono.
+    Audio {
+        /// Which clause.
+        clause: call::ClauseId,
+        /// 16-bit samples.
+        samples: Vec<i16>,
+        /// Samples per second.
+        rate: u32,
+    },
+    /// When each word of the clause ends, from the clause's start, if the provider knows.
+    Words {
+        /// Which clause.
+        clause: call::ClauseId,
+        /// One per whitespace-separated word of the text.
+        ends: Vec<std::time::Duration>,
+    },
+    /// The clause is complete.
+    Done(call::ClauseId),
+    /// The clause could not be spoken. Later clauses may still be.
+    Failed {
+        /// Which clause.
+        clause: call::ClauseId,
+        /// Why.
+        error: ProviderError,
+    },
+}
+
+/// Why a service did not do what it was asked: one opaque type with questions, so that policy never matches vendors.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct ProviderError {
+    kind: ProviderErrorKind,
+    message: String,
+}
+
+/// What policy may want to know of a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderErrorKind {
+    /// It took too long.
+    Timeout,
+    /// The key or the permission is wrong.
+    Auth,
+    /// Too many requests.
+    Busy,
+    /// The service answered something that breaks its own protocol.
+    Protocol,
+    /// It cannot do this at all (language, voice, model).
+    Unsupported,
+    /// It is not there, or went away.
+    Unavailable,
+}
+
+impl ProviderError {
+    /// Makes an error whose message is a sentence that tells a person what to do next.
+    pub fn new(kind: ProviderErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+        }
+    }
+
+    /// Returns what happened, for policy.
+    #[must_use]
+    pub fn kind(&self) -> ProviderErrorKind {
+        self.kind
+    }
+
+    /// Returns whether the same request may succeed a little later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            ProviderErrorKind::Timeout | ProviderErrorKind::Busy | ProviderErrorKind::Unavailable
+        )
+    }
+}
