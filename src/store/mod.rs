@@ -1,0 +1,395 @@
+//! Records and money behind one trait, [`Store`].
+//!
+//! This file decides what is kept and what each operation promises: **every method is one transaction, all of it
+//! or nothing, and is on the disk when it returns `Ok`**. It does not decide when something is written (the
+//! driver and the supervisor do), reads no clock (times come with the request) and knows no table: those are in
+//! `redb.rs`. What can be made again is not here but in `cache.rs`.
+//!
+//! Methods block for a few milliseconds. They are called from a thread that may wait, never from the sound path.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use protocol::{
+    ids::{AccountId, CallId, KeyMode},
+    rest::{Call, CallStatus, CreateCall, Turn},
+};
+use serde::{Deserialize, Serialize};
+
+mod error;
+mod folder;
+mod ledger;
+mod redb;
+mod secret;
+
+pub use self::{
+    error::StoreError,
+    folder::DataFolder,
+    ledger::{Entry, LedgerEntry},
+    redb::RedbStore,
+    secret::{KeyHash, Secret},
+};
+
+/// Names a key without being one: `ky_` and 16 characters. Safe to show and to log.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyId(pub String);
+
+impl KeyId {
+    /// Makes an id from at least 80 unpredictable bits.
+    #[must_use]
+    pub fn new(random: u128) -> Self {
+        // The account's alphabet and length under another prefix, so that there is one way of writing ids.
+        let account = AccountId::new(random);
+        let digits = account.as_str().trim_start_matches("ac_");
+        Self(format!("ky_{digits}"))
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Who pays for calls.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Account {
+    /// Its id.
+    pub id: AccountId,
+    /// Its name, unique among the accounts of this installation.
+    pub name: String,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// What is kept of an API key: everything but the key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyRecord {
+    /// Its id.
+    pub id: KeyId,
+    /// Whose calls it may make and read.
+    pub account: AccountId,
+    /// What its owner calls it; may be empty.
+    #[serde(default)]
+    pub name: String,
+    /// The keyed hash by which it is found.
+    pub hash: KeyHash,
+    /// Its first characters, enough to recognise it in a list and too few to use it.
+    pub shown: String,
+    /// What it is for.
+    pub mode: KeyMode,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked, if it was. Revoked keys stay listed.
+    #[serde(default)]
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// A key about to be made.
+#[derive(Debug, Clone)]
+pub struct NewKey {
+    /// For which account.
+    pub account: AccountId,
+    /// See [`KeyRecord::name`].
+    pub name: String,
+    /// See [`KeyRecord::hash`].
+    pub hash: KeyHash,
+    /// See [`KeyRecord::shown`].
+    pub shown: String,
+    /// See [`KeyRecord::mode`].
+    pub mode: KeyMode,
+    /// The time of making it.
+    pub at: Timestamp,
+}
+
+/// A call as it is kept: what the interface shows, and what only we need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StoredCall {
+    /// Whose call it is.
+    pub account: AccountId,
+    /// The key that created it.
+    pub key: KeyId,
+    /// What `GET` shows. Its id, status and turns are the authoritative ones.
+    pub call: Call,
+    /// What was asked for, as it came.
+    pub request: CreateCall,
+    /// Seeds everything of chance in the call, so that it can be replayed.
+    pub seed: u64,
+    /// Credits reserved for it at creation. 0 for test keys.
+    #[serde(default)]
+    pub cost: u32,
+}
+
+/// Makes creation repeatable: the second request with the same key gets the first one's answer.
+pub struct Idempotency<'a> {
+    /// The client's key.
+    pub key: &'a str,
+    /// SHA-256 of the request's body.
+    pub body_hash: [u8; 32],
+    /// Renders the answer that is kept with the call, in the same transaction. `None` keeps nothing.
+    pub answer: &'a dyn Fn(&Creation) -> Option<Answer>,
+}
+
+impl fmt::Debug for Idempotency<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idempotency").finish_non_exhaustive()
+    }
+}
+
+/// An HTTP answer kept for repetition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body, byte for byte.
+    pub body: String,
+}
+
+/// What came of [`Store::create_call`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Creation {
+    /// The call is stored and paid for.
+    Created {
+        /// Credits left after it.
+        balance: i64,
+    },
+    /// The same request was answered before: answer the same.
+    Replayed(Answer),
+    /// The idempotency key was used before with another body.
+    Conflict,
+    /// The account cannot pay for it. Nothing was stored.
+    NoCredit {
+        /// Credits left.
+        balance: i64,
+    },
+}
+
+/// What is known of an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recall {
+    /// Nothing: carry the request out.
+    Unknown,
+    /// The same request was answered before: answer the same.
+    Replayed(Answer),
+    /// It was used with another body.
+    Conflict,
+}
+
+/// What came of [`Store::finish_call`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finish {
+    /// The call as it is stored now.
+    pub call: StoredCall,
+    /// Credits of the account now.
+    pub balance: i64,
+    /// Whether it had ended before; then nothing was changed.
+    pub repeated: bool,
+}
+
+/// Which calls to list.
+#[derive(Debug, Clone, Default)]
+pub struct ListCalls<'a> {
+    /// Only those of this status.
+    pub status: Option<CallStatus>,
+    /// Only those created before the call of this id, which need not exist.
+    pub before: Option<&'a CallId>,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    /// The calls, newest first.
+    pub calls: Vec<StoredCall>,
+    /// Whether older ones exist.
+    pub has_more: bool,
+}
+
+/// Everything that must survive the death of the process.
+pub trait Store: Send + Sync + fmt::Debug {
+    /// Makes an account with `free_credits`, which are the first entry of its ledger.
+    ///
+    /// # Errors
+    /// When the name is taken ([`StoreError::is_conflict`]), or the disk fails.
+    fn create_account(
+        &self,
+        name: &str,
+        free_credits: u32,
+        at: Timestamp,
+    ) -> Result<Account, StoreError>;
+
+    /// Returns the account, if there is one.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// Returns the account of that name, if there is one.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn account_named(&self, name: &str) -> Result<Option<Account>, StoreError>;
+
+    /// Keeps a new key.
+    ///
+    /// # Errors
+    /// When its account does not exist ([`StoreError::is_not_found`]), or the disk fails.
+    fn create_key(&self, key: NewKey) -> Result<KeyRecord, StoreError>;
+
+    /// Returns every key, revoked ones too, oldest first.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn list_keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// Revokes a key. Repeating it keeps the first time.
+    ///
+    /// # Errors
+    /// When there is no such key ([`StoreError::is_not_found`]), or the disk fails.
+    fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError>;
+
+    /// Returns the key with this hash, unless it was revoked.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn find_key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// Returns the credits of an account: the sum of its ledger. 0 for an unknown account.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn balance(&self, account: &AccountId) -> Result<i64, StoreError>;
+
+    /// Returns the ledger of an account, oldest entry first.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// Stores a new call and reserves its credits ([`StoredCall::cost`]).
+    ///
+    /// # Errors
+    /// When the id exists ([`StoreError::is_conflict`]), or the disk fails.
+    fn create_call(
+        &self,
+        call: &StoredCall,
+        idempotency: Option<Idempotency<'_>>,
+        at: Timestamp,
+    ) -> Result<Creation, StoreError>;
+
+    /// Returns what was answered to a request with this idempotency key in the last 24 hours.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn recall(
+        &self,
+        account: &AccountId,
+        key: &str,
+        body_hash: [u8; 32],
+        at: Timestamp,
+    ) -> Result<Recall, StoreError>;
+
+    /// Keeps the answer to a request that made no call (it was refused). If something was kept under this key
+    /// before, that stands and is returned.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn remember(
+        &self,
+        account: &AccountId,
+        key: &str,
+        body_hash: [u8; 32],
+        answer: &Answer,
+        at: Timestamp,
+    ) -> Result<Recall, StoreError>;
+
+    /// Changes a call that has not ended and returns it as it is now. A call that has ended stays as it is.
+    ///
+    /// # Errors
+    /// When there is no such call ([`StoreError::is_not_found`]), when `change` gives it another id or ends it
+    /// (only [`Store::finish_call`] does), or the disk fails.
+    fn update_call(
+        &self,
+        id: &CallId,
+        change: &mut dyn FnMut(&mut StoredCall),
+    ) -> Result<StoredCall, StoreError>;
+
+    /// Adds a turn to a call that has not ended.
+    ///
+    /// # Errors
+    /// As [`Store::update_call`].
+    fn append_turn(&self, id: &CallId, turn: &Turn) -> Result<(), StoreError> {
+        self.update_call(id, &mut |stored| stored.call.turns.push(turn.clone()))?;
+        Ok(())
+    }
+
+    /// Ends a call and settles its credits, exactly once: `change` must leave it in a status that is final.
+    /// The reserved credits are spent, or come back when `give_back`. Repeating it changes nothing.
+    ///
+    /// # Errors
+    /// When there is no such call ([`StoreError::is_not_found`]), when `change` gives it another id or does not
+    /// end it, or the disk fails.
+    fn finish_call(
+        &self,
+        id: &CallId,
+        give_back: bool,
+        at: Timestamp,
+        change: &mut dyn FnMut(&mut StoredCall),
+    ) -> Result<Finish, StoreError>;
+
+    /// Returns a call, whoever it belongs to.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn call(&self, id: &CallId) -> Result<Option<StoredCall>, StoreError>;
+
+    /// Returns a call if it belongs to the account.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn get_call(&self, account: &AccountId, id: &CallId) -> Result<Option<StoredCall>, StoreError> {
+        Ok(self.call(id)?.filter(|stored| stored.account == *account))
+    }
+
+    /// Lists calls of an account, newest first, by an index.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn list_calls(&self, account: &AccountId, filter: &ListCalls<'_>) -> Result<Page, StoreError>;
+
+    /// Returns every call that has not ended, oldest first.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn unfinished_calls(&self) -> Result<Vec<StoredCall>, StoreError>;
+
+    /// Keeps something large that belongs to a call, replacing what was there.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn save(&self, id: &CallId, what: Attachment, bytes: &[u8]) -> Result<(), StoreError>;
+
+    /// Returns what [`Store::save`] kept.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn load(&self, id: &CallId, what: Attachment) -> Result<Option<Vec<u8>>, StoreError>;
+}
+
+/// Large things that belong to a call and are not part of its record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Attachment {
+    /// The live events of an ended call, as they went over the live socket.
+    Feed,
+    /// The core's events with their times, for replay.
+    Events,
+}
+
+/// Returns 128 unpredictable bits.
+#[must_use]
+pub fn random_u128() -> u128 {
+    let mut bytes = [0; 16];
+    secret::fill_random(&mut bytes);
+    u128::from_le_bytes(bytes)
+}

@@ -1,0 +1,236 @@
+//! [`Store`] in one redb file. This file opens it and turns each method into one transaction; the tables and what
+//! is done inside a transaction are in the files below it.
+//!
+//! redb writes a commit to the disk before it returns and finds the last complete one when it is opened after a
+//! kill, so there is no recovery code here beyond its own.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use ::redb::{
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction,
+};
+use jiff::Timestamp;
+
+use super::{
+    Account, AccountId, Answer, Attachment, CallId, Creation, Finish, Idempotency, KeyHash, KeyId,
+    KeyRecord, LedgerEntry, ListCalls, NewKey, Page, Recall, Store, StoreError, StoredCall,
+};
+
+mod accounts;
+mod answers;
+mod calls;
+mod tables;
+
+/// How much of the file redb keeps in memory.
+const CACHE_BYTES: usize = 64 << 20;
+
+/// The store in one file. Only one process has it open at a time.
+pub struct RedbStore {
+    db: Database,
+}
+
+impl fmt::Debug for RedbStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedbStore").finish_non_exhaustive()
+    }
+}
+
+impl RedbStore {
+    /// Opens the database, or makes it. After a kill, redb goes back to the last complete transaction by itself.
+    ///
+    /// # Errors
+    /// When another process has it open ([`StoreError::is_locked`]), when it is damaged or no database of this
+    /// program ([`StoreError::is_damaged`]), when a newer version wrote it, or when the disk fails.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        // Some damage is found by redb's own assertions; a broken file is the operator's matter and no reason
+        // to die with a backtrace.
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            Builder::new()
+                .set_cache_size(CACHE_BYTES)
+                .set_repair_callback(|session| {
+                    tracing::info!(
+                        done = session.progress(),
+                        "putting the database in order after a kill"
+                    );
+                })
+                .create(path)
+        }));
+        let db = match opened {
+            Ok(Ok(db)) => db,
+            Ok(Err(error)) => return Err(open_error(path, error)),
+            Err(_) => return Err(damaged(path, "it contradicts itself")),
+        };
+        let store = Self { db };
+        store.write(tables::prepare)?;
+        Ok(store)
+    }
+
+    fn write<T>(
+        &self,
+        work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let tx = self.db.begin_write()?;
+        let out = work(&tx)?;
+        tx.commit()?;
+        Ok(out)
+    }
+
+    fn read<T>(
+        &self,
+        work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&self.db.begin_read()?)
+    }
+}
+
+impl Store for RedbStore {
+    fn create_account(
+        &self,
+        name: &str,
+        free_credits: u32,
+        at: Timestamp,
+    ) -> Result<Account, StoreError> {
+        self.write(|tx| accounts::create(tx, name, free_credits, at))
+    }
+
+    fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError> {
+        self.read(|tx| accounts::by_id(tx, id))
+    }
+
+    fn account_named(&self, name: &str) -> Result<Option<Account>, StoreError> {
+        self.read(|tx| accounts::by_name(tx, name))
+    }
+
+    fn create_key(&self, key: NewKey) -> Result<KeyRecord, StoreError> {
+        self.write(|tx| accounts::create_key(tx, key))
+    }
+
+    fn list_keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        self.read(accounts::list_keys)
+    }
+
+    fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
+        self.write(|tx| accounts::revoke_key(tx, id, at))
+    }
+
+    fn find_key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
+        self.read(|tx| accounts::find_key(tx, hash))
+    }
+
+    fn balance(&self, account: &AccountId) -> Result<i64, StoreError> {
+        self.read(|tx| accounts::balance(tx, account))
+    }
+
+    fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, StoreError> {
+        self.read(|tx| accounts::ledger(tx, account))
+    }
+
+    fn create_call(
+        &self,
+        call: &StoredCall,
+        idempotency: Option<Idempotency<'_>>,
+        at: Timestamp,
+    ) -> Result<Creation, StoreError> {
+        self.write(|tx| calls::create(tx, call, idempotency, at))
+    }
+
+    fn recall(
+        &self,
+        account: &AccountId,
+        key: &str,
+        body_hash: [u8; 32],
+        at: Timestamp,
+    ) -> Result<Recall, StoreError> {
+        self.read(|tx| answers::recall(tx, account, key, body_hash, at))
+    }
+
+    fn remember(
+        &self,
+        account: &AccountId,
+        key: &str,
+        body_hash: [u8; 32],
+        answer: &Answer,
+        at: Timestamp,
+    ) -> Result<Recall, StoreError> {
+        self.write(|tx| answers::remember(tx, account, key, body_hash, answer, at))
+    }
+
+    fn update_call(
+        &self,
+        id: &CallId,
+        change: &mut dyn FnMut(&mut StoredCall),
+    ) -> Result<StoredCall, StoreError> {
+        self.write(|tx| calls::update(tx, id, change))
+    }
+
+    fn finish_call(
+        &self,
+        id: &CallId,
+        give_back: bool,
+        at: Timestamp,
+        change: &mut dyn FnMut(&mut StoredCall),
+    ) -> Result<Finish, StoreError> {
+        self.write(|tx| calls::finish(tx, id, give_back, at, change))
+    }
+
+    fn call(&self, id: &CallId) -> Result<Option<StoredCall>, StoreError> {
+        self.read(|tx| calls::by_id(tx, id))
+    }
+
+    fn list_calls(&self, account: &AccountId, filter: &ListCalls<'_>) -> Result<Page, StoreError> {
+        self.read(|tx| calls::list(tx, account, filter))
+    }
+
+    fn unfinished_calls(&self) -> Result<Vec<StoredCall>, StoreError> {
+        self.read(calls::unfinished)
+    }
+
+    fn save(&self, id: &CallId, what: Attachment, bytes: &[u8]) -> Result<(), StoreError> {
+        self.write(|tx| calls::save(tx, id, what, bytes))
+    }
+
+    fn load(&self, id: &CallId, what: Attachment) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|tx| calls::load(tx, id, what))
+    }
+}
+
+fn open_error(path: &Path, error: DatabaseError) -> StoreError {
+    match error {
+        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
+            StoreError::locked(format!(
+                "{} is in use by another process. Stop it, or choose another data folder with --data.",
+                path.display()
+            ))
+        }
+        DatabaseError::UpgradeRequired(version) => StoreError::damaged(format!(
+            "{} has the file format {version} of an older program. Restore a backup made by this one.",
+            path.display()
+        )),
+        DatabaseError::Storage(::redb::StorageError::Io(error))
+            if matches!(
+                error.kind(),
+                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+            ) =>
+        {
+            damaged(path, &error.to_string())
+        }
+        DatabaseError::Storage(::redb::StorageError::Io(error)) => {
+            StoreError::io(&format!("open {}", path.display()), error)
+        }
+        DatabaseError::Storage(::redb::StorageError::Corrupted(what)) => damaged(path, &what),
+        DatabaseError::Storage(error) => error.into(),
+        other => damaged(path, &other.to_string()),
+    }
+}
+
+fn damaged(path: &Path, what: &str) -> StoreError {
+    StoreError::damaged(format!(
+        "{} is damaged or is not a database of agentphone ({what}). Move it away to start empty, or restore a \
+         backup.",
+        path.display()
+    ))
+}

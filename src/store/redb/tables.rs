@@ -1,0 +1,143 @@
+//! The tables and how a record lies in them. Records are JSON, so that a field that is added later is simply
+//! absent in older ones; keys are chosen so that every list is one range of one table.
+
+use ::redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::store::StoreError;
+
+/// The version of the tables. Raised when an older program would misread them.
+const SCHEMA: u32 = 1;
+
+/// A table of records by one id.
+pub(super) type Records = TableDefinition<'static, &'static str, &'static [u8]>;
+/// A set of ids.
+pub(super) type Set = TableDefinition<'static, &'static str, ()>;
+
+/// `schema` → little-endian u32.
+const META: Records = TableDefinition::new("meta");
+/// Account id → account.
+pub(super) const ACCOUNTS: Records = TableDefinition::new("accounts");
+/// Account name → account id.
+pub(super) const ACCOUNT_NAMES: TableDefinition<'_, &str, &str> =
+    TableDefinition::new("account_names");
+/// Key id → key.
+pub(super) const KEYS: Records = TableDefinition::new("keys");
+/// Key hash → key id.
+pub(super) const KEY_HASHES: TableDefinition<'_, &[u8; 32], &str> =
+    TableDefinition::new("key_hashes");
+/// (Account, number) → ledger entry.
+pub(super) const LEDGER: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("ledger");
+/// (Account, reference) → number of the entry with that reference.
+pub(super) const LEDGER_ONCE: TableDefinition<'_, (&str, &str), u64> =
+    TableDefinition::new("ledger_once");
+/// Call id → call.
+pub(super) const CALLS: Records = TableDefinition::new("calls");
+/// (Account, call id): ids sort by time, so a range read backwards is "newest first".
+pub(super) const CALLS_BY_ACCOUNT: TableDefinition<'_, (&str, &str), ()> =
+    TableDefinition::new("calls_by_account");
+/// (Account, status, call id).
+pub(super) const CALLS_BY_STATUS: TableDefinition<'_, (&str, &str, &str), ()> =
+    TableDefinition::new("calls_by_status");
+/// Ids of calls that have not ended.
+pub(super) const UNFINISHED: Set = TableDefinition::new("unfinished");
+/// Call id → live events.
+pub(super) const FEEDS: Records = TableDefinition::new("feeds");
+/// Call id → core events.
+pub(super) const EVENTS: Records = TableDefinition::new("events");
+/// (Account, idempotency key) → kept answer.
+pub(super) const ANSWERS: TableDefinition<'_, (&str, &str), &[u8]> =
+    TableDefinition::new("answers");
+/// (Milliseconds since 1970, account, idempotency key): which answers are old.
+pub(super) const ANSWERS_BY_TIME: TableDefinition<'_, (i64, &str, &str), ()> =
+    TableDefinition::new("answers_by_time");
+
+/// Makes every table, so that readers never meet a missing one, and checks the version.
+pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
+    check_schema(tx)?;
+    for records in [ACCOUNTS, KEYS, CALLS, FEEDS, EVENTS] {
+        tx.open_table(records)?;
+    }
+    tx.open_table(ACCOUNT_NAMES)?;
+    tx.open_table(KEY_HASHES)?;
+    tx.open_table(LEDGER)?;
+    tx.open_table(LEDGER_ONCE)?;
+    tx.open_table(CALLS_BY_ACCOUNT)?;
+    tx.open_table(CALLS_BY_STATUS)?;
+    tx.open_table(UNFINISHED)?;
+    tx.open_table(ANSWERS)?;
+    tx.open_table(ANSWERS_BY_TIME)?;
+    Ok(())
+}
+
+fn check_schema(tx: &WriteTransaction) -> Result<(), StoreError> {
+    let mut meta = tx.open_table(META)?;
+    let found = match meta.get("schema")? {
+        None => None,
+        Some(bytes) => Some(u32::from_le_bytes(bytes.value().try_into().map_err(
+            |_| {
+                StoreError::damaged(
+                    "The database does not say which version wrote it. Restore a backup.",
+                )
+            },
+        )?)),
+    };
+    match found {
+        Some(SCHEMA) => Ok(()),
+        None => {
+            meta.insert("schema", SCHEMA.to_le_bytes().as_slice())?;
+            Ok(())
+        }
+        Some(other) => Err(StoreError::damaged(format!(
+            "The database has schema {other} and this program knows {SCHEMA}. Use the program that wrote it, or a \
+             newer one."
+        ))),
+    }
+}
+
+/// Reads one record, within whichever kind of transaction opened the table.
+pub(super) fn get<T: DeserializeOwned>(
+    table: &impl ReadableTable<&'static str, &'static [u8]>,
+    id: &str,
+) -> Result<Option<T>, StoreError> {
+    table
+        .get(id)?
+        .map(|bytes| decode(id, bytes.value()))
+        .transpose()
+}
+
+/// Reads one record in a read transaction.
+pub(super) fn read<T: DeserializeOwned>(
+    tx: &ReadTransaction,
+    records: Records,
+    id: &str,
+) -> Result<Option<T>, StoreError> {
+    get(&tx.open_table(records)?, id)
+}
+
+/// Writes one record.
+pub(super) fn put(
+    tx: &WriteTransaction,
+    records: Records,
+    id: &str,
+    value: &impl Serialize,
+) -> Result<(), StoreError> {
+    tx.open_table(records)?
+        .insert(id, encode(value).as_slice())?;
+    Ok(())
+}
+
+/// Writes a record as bytes.
+pub(super) fn encode(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("our records have string keys and no fallible serialisers")
+}
+
+/// Reads a record from bytes; `id` is for the error.
+pub(super) fn decode<T: DeserializeOwned>(id: &str, bytes: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        StoreError::damaged(format!(
+            "The database's record {id} cannot be understood ({error}). Was it written by a newer version of \
+             agentphone?"
+        ))
+    })
+}
