@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 
 use crate::agent::Brief;
 
+mod clauses;
+pub mod flite;
+
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
