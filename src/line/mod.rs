@@ -2,6 +2,8 @@
 //!
 //! Lines know packets, not conversations: nothing here decides what is said. One file or folder a kind.
 
+pub mod simulated;
+
 use std::{fmt, time::Duration};
 
 use media::Packet;
