@@ -24,9 +24,28 @@ macro_rules! shipped {
 
 /// The built-in scenarios, name and text, so that the program runs from anywhere.
 const SHIPPED: &[(&str, &str)] = shipped![
-    "books", "busy", "closed", "coughs", "declines", "echo", "full", "hangs-up",
-    "hangs-up-on-agent", "hesitates", "hold", "interrupts", "invalid-number", "menu", "no-answer",
-    "noisy", "opening-hours", "refuses", "talks-over", "uh-huh", "voicemail", "wrong-number",
+    "books",
+    "busy",
+    "closed",
+    "coughs",
+    "declines",
+    "echo",
+    "full",
+    "hangs-up",
+    "hangs-up-on-agent",
+    "hesitates",
+    "hold",
+    "interrupts",
+    "invalid-number",
+    "menu",
+    "no-answer",
+    "noisy",
+    "opening-hours",
+    "refuses",
+    "talks-over",
+    "uh-huh",
+    "voicemail",
+    "wrong-number",
 ];
 
 /// A scenario that was found and read.
@@ -81,7 +100,10 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Found, DialError> {
 /// Whether a scenario is named by its file.
 #[must_use]
 pub fn is_path(name: &str) -> bool {
-    name.contains('/') || Path::new(name).extension().is_some_and(|end| end == EXTENSION)
+    name.contains('/')
+        || Path::new(name)
+            .extension()
+            .is_some_and(|end| end == EXTENSION)
 }
 
 fn read(path: &Path) -> Result<Found, DialError> {
@@ -107,9 +129,14 @@ fn names(folder: Option<&Path>) -> Vec<String> {
     let entries = folder.and_then(|folder| std::fs::read_dir(folder).ok());
     let name = |path: PathBuf| {
         let fits = path.extension().is_some_and(|end| end == EXTENSION);
-        fits.then(|| path.file_stem()?.to_str().map(str::to_owned)).flatten()
+        fits.then(|| path.file_stem()?.to_str().map(str::to_owned))
+            .flatten()
     };
-    let in_folder = entries.into_iter().flatten().flatten().filter_map(|entry| name(entry.path()));
+    let in_folder = entries
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| name(entry.path()));
     let shipped = SHIPPED.iter().map(|(name, _)| (*name).to_owned());
     let mut names: Vec<String> = in_folder.chain(shipped).collect();
     names.sort();
@@ -135,9 +162,15 @@ mod tests {
         assert_eq!(files, names(None));
         for name in files {
             let scenario = find(&name, None).unwrap().scenario;
-            assert!(scenario.about.ends_with('.'), "{name} says what it is about");
+            assert!(
+                scenario.about.ends_with('.'),
+                "{name} says what it is about"
+            );
             let recording = |sound: &Sound| matches!(sound, Sound::Recording(_));
-            assert!(!scenario.sounds.iter().any(recording), "{name} needs no file");
+            assert!(
+                !scenario.sounds.iter().any(recording),
+                "{name} needs no file"
+            );
         }
     }
 
@@ -159,11 +192,20 @@ mod tests {
     #[test]
     fn what_is_not_there_is_said_in_a_sentence() {
         let unknown = find("nobody", None).unwrap_err().0;
-        assert!(unknown.starts_with("There is no scenario `nobody`."), "{unknown}");
+        assert!(
+            unknown.starts_with("There is no scenario `nobody`."),
+            "{unknown}"
+        );
         assert!(unknown.contains("books, busy, closed"), "{unknown}");
         let missing = find("/nowhere/x.scenario", None).unwrap_err().0;
-        assert!(missing.starts_with("The scenario /nowhere/x.scenario cannot be read:"), "{missing}");
+        assert!(
+            missing.starts_with("The scenario /nowhere/x.scenario cannot be read:"),
+            "{missing}"
+        );
         let device = find("/dev/zero", None).unwrap_err().0;
-        assert_eq!(device, "The scenario /dev/zero cannot be read: it is not a file of at most 64 KiB.");
+        assert_eq!(
+            device,
+            "The scenario /dev/zero cannot be read: it is not a file of at most 64 KiB."
+        );
     }
 }

@@ -52,7 +52,10 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, ScenarioError> {
         message,
     };
     if text.len() > LONGEST_FILE {
-        return Err(fail(1, format!("a scenario has at most {LONGEST_FILE} bytes")));
+        return Err(fail(
+            1,
+            format!("a scenario has at most {LONGEST_FILE} bytes"),
+        ));
     }
     let mut lines = text.lines().zip(1..);
     let mut header = Header::default();

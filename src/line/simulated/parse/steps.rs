@@ -12,7 +12,8 @@ const MINUTE: Duration = Duration::from_secs(60);
 const MOST_STEPS: usize = 1000;
 const LONGEST_TEXT: usize = 1000;
 
-const ACTIONS: &str = "say, murmur, play, music, beep, tone, cough, door, wait, press, repeat, go to, hang up";
+const ACTIONS: &str =
+    "say, murmur, play, music, beep, tone, cough, door, wait, press, repeat, go to, hang up";
 
 /// The steps read so far.
 #[derive(Default)]
@@ -93,7 +94,10 @@ impl Steps {
         let silence = |condition: &Condition| matches!(condition, Condition::Silence(_));
         for step in &mut self.steps {
             let Step::Until(wait) = step else { continue };
-            let own = wait.otherwise.iter().any(|(condition, _)| silence(condition));
+            let own = wait
+                .otherwise
+                .iter()
+                .any(|(condition, _)| silence(condition));
             if !own && !silence(&wait.condition) {
                 wait.otherwise.extend(self.everywhere.iter().cloned());
             }
@@ -284,9 +288,8 @@ fn condition(words: &mut Words, patience: Duration) -> Result<Condition, Wrong> 
     if words.take_all(&["any", "key"]) {
         return Ok(Condition::AnyKey);
     }
-    Err(words.expected(
-        "a condition, one of: agent speaks, agent stops, silence for …, key …, any key",
-    ))
+    Err(words
+        .expected("a condition, one of: agent speaks, agent stops, silence for …, key …, any key"))
 }
 
 fn spoken(words: &mut Words) -> Result<String, Wrong> {

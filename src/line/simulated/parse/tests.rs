@@ -1,7 +1,9 @@
 //! What the language takes, and a table of what it refuses and in which words.
 
 use super::*;
-use crate::line::simulated::scenario::{Action, Condition, Play, Reaction, Sound, SoundId, Step, Wait};
+use crate::line::simulated::scenario::{
+    Action, Condition, Play, Reaction, Sound, SoundId, Step, Wait,
+};
 
 const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -124,10 +126,16 @@ fn waits_carry_their_alternatives_and_labels_are_resolved() {
         ),
         wait(
             Condition::Speaks(ms(2000)),
-            &[(Condition::Stops(ms(300)), Action::GoTo(3)), impatient.clone()],
+            &[
+                (Condition::Stops(ms(300)), Action::GoTo(3)),
+                impatient.clone(),
+            ],
         ),
         wait(Condition::Silence(ms(9000)), &[]),
-        wait(Condition::Keys("12#".into()), std::slice::from_ref(&impatient)),
+        wait(
+            Condition::Keys("12#".into()),
+            std::slice::from_ref(&impatient),
+        ),
         wait(Condition::Speaks(Duration::ZERO), &[impatient]),
     ];
     assert_eq!(steps, expected);
@@ -135,7 +143,11 @@ fn waits_carry_their_alternatives_and_labels_are_resolved() {
 
 #[test]
 fn callees_that_do_not_pick_up() {
-    let reaction = |step: &str| parse("t", &format!("ring: 1 s\n---\n{step}\n# end")).unwrap().reaction;
+    let reaction = |step: &str| {
+        parse("t", &format!("ring: 1 s\n---\n{step}\n# end"))
+            .unwrap()
+            .reaction
+    };
     assert_eq!(reaction("busy"), Reaction::Busy);
     assert_eq!(reaction("never answers"), Reaction::NeverAnswers);
     assert_eq!(reaction("declines"), Reaction::Declines);
@@ -144,59 +156,243 @@ fn callees_that_do_not_pick_up() {
 
 /// Text, line, and how the message begins.
 const REFUSED: &[(&str, usize, &str)] = &[
-    ("", 1, "expected a line `---` between the settings and the steps"),
+    (
+        "",
+        1,
+        "expected a line `---` between the settings and the steps",
+    ),
     ("ring: 2 s\n", 1, "expected a line `---`"),
     ("---\n", 1, "expected at least one step after the `---`"),
-    ("hello\n---\nbusy", 1, "expected a setting such as `ring: 2 s`"),
-    ("rings: 2 s\n---\nbusy", 1, "unknown setting `rings`, expected one of: about, voice, ring"),
+    (
+        "hello\n---\nbusy",
+        1,
+        "expected a setting such as `ring: 2 s`",
+    ),
+    (
+        "rings: 2 s\n---\nbusy",
+        1,
+        "unknown setting `rings`, expected one of: about, voice, ring",
+    ),
     ("ring: 2 s\nring: 3 s\n---\nbusy", 2, "`ring` is set twice"),
-    ("ring: 2\n---\nbusy", 1, "expected a unit after the number at the end of the line"),
-    ("ring: 2 h\n---\nbusy", 1, "the unit `h` does not fit here, expected ms, s or min"),
-    ("ring: two s\n---\nbusy", 1, "expected a length of time such as `700 ms` or `1.5 s`, found `two`"),
-    ("ring: -2 s\n---\nbusy", 1, "a length of time must be from 0ns to 600s here"),
-    ("ring: 1e9 s\n---\nbusy", 1, "the unit `e9` does not fit here"),
-    ("ring: 99999999999999999999999 min\n---\nbusy", 1, "a length of time must be from"),
-    ("ring: 2 s 3 s\n---\nbusy", 1, "expected the end of the line, found `3`"),
-    ("voice: espeak\n---\nbusy", 1, "expected one of: rms, awb, kal16, slt, found `espeak`"),
-    ("codec: opus\n---\nbusy", 1, "expected one of: pcmu, pcma, found `opus`"),
-    ("network: lan\n---\nbusy", 1, "expected one of: clean, good, wifi, mobile, found `lan`"),
-    ("network: good loss 300 %\n---\nbusy", 1, "300 is out of range, which is 0 to 90"),
-    ("network: good bursts 3\n---\nbusy", 1, "expected `of`, found `3`"),
-    ("network: good bursts of many\n---\nbusy", 1, "expected a number, found `many`"),
-    ("noise: loud\n---\nbusy", 1, "expected a number in dB, found `loud`"),
-    ("echo: 3 dB after 100 ms\n---\nbusy", 1, "3 is out of range, which is -80 to 0"),
-    ("echo: -3 dB\n---\nbusy", 1, "expected `after` at the end of the line"),
-    ("if agent stops: repeat\n---\nbusy", 1, "above the `---` only `if silence for …` may stand"),
-    ("---\nsya \"x\"", 2, "expected a step, one of: until, label, say, murmur"),
-    ("---\nsay hello", 2, "expected what is said in quotation marks, found `hello`"),
-    ("---\nsay", 2, "expected what is said in quotation marks at the end of the line"),
-    ("---\nsay \" \"", 2, "the text between the quotation marks is empty"),
-    ("---\nsay \"hello", 2, "the closing quotation mark is missing"),
-    ("---\nsay \"a\\n\"", 2, "after `\\` only `\"` or `\\` may follow"),
-    ("---\nsay \"a\tb\"", 2, "a text may not hold control characters"),
-    ("---\nsay \"a\" loudly", 2, "expected the end of the line, found `loudly`"),
+    (
+        "ring: 2\n---\nbusy",
+        1,
+        "expected a unit after the number at the end of the line",
+    ),
+    (
+        "ring: 2 h\n---\nbusy",
+        1,
+        "the unit `h` does not fit here, expected ms, s or min",
+    ),
+    (
+        "ring: two s\n---\nbusy",
+        1,
+        "expected a length of time such as `700 ms` or `1.5 s`, found `two`",
+    ),
+    (
+        "ring: -2 s\n---\nbusy",
+        1,
+        "a length of time must be from 0ns to 600s here",
+    ),
+    (
+        "ring: 1e9 s\n---\nbusy",
+        1,
+        "the unit `e9` does not fit here",
+    ),
+    (
+        "ring: 99999999999999999999999 min\n---\nbusy",
+        1,
+        "a length of time must be from",
+    ),
+    (
+        "ring: 2 s 3 s\n---\nbusy",
+        1,
+        "expected the end of the line, found `3`",
+    ),
+    (
+        "voice: espeak\n---\nbusy",
+        1,
+        "expected one of: rms, awb, kal16, slt, found `espeak`",
+    ),
+    (
+        "codec: opus\n---\nbusy",
+        1,
+        "expected one of: pcmu, pcma, found `opus`",
+    ),
+    (
+        "network: lan\n---\nbusy",
+        1,
+        "expected one of: clean, good, wifi, mobile, found `lan`",
+    ),
+    (
+        "network: good loss 300 %\n---\nbusy",
+        1,
+        "300 is out of range, which is 0 to 90",
+    ),
+    (
+        "network: good bursts 3\n---\nbusy",
+        1,
+        "expected `of`, found `3`",
+    ),
+    (
+        "network: good bursts of many\n---\nbusy",
+        1,
+        "expected a number, found `many`",
+    ),
+    (
+        "noise: loud\n---\nbusy",
+        1,
+        "expected a number in dB, found `loud`",
+    ),
+    (
+        "echo: 3 dB after 100 ms\n---\nbusy",
+        1,
+        "3 is out of range, which is -80 to 0",
+    ),
+    (
+        "echo: -3 dB\n---\nbusy",
+        1,
+        "expected `after` at the end of the line",
+    ),
+    (
+        "if agent stops: repeat\n---\nbusy",
+        1,
+        "above the `---` only `if silence for …` may stand",
+    ),
+    (
+        "---\nsya \"x\"",
+        2,
+        "expected a step, one of: until, label, say, murmur",
+    ),
+    (
+        "---\nsay hello",
+        2,
+        "expected what is said in quotation marks, found `hello`",
+    ),
+    (
+        "---\nsay",
+        2,
+        "expected what is said in quotation marks at the end of the line",
+    ),
+    (
+        "---\nsay \" \"",
+        2,
+        "the text between the quotation marks is empty",
+    ),
+    (
+        "---\nsay \"hello",
+        2,
+        "the closing quotation mark is missing",
+    ),
+    (
+        "---\nsay \"a\\n\"",
+        2,
+        "after `\\` only `\"` or `\\` may follow",
+    ),
+    (
+        "---\nsay \"a\tb\"",
+        2,
+        "a text may not hold control characters",
+    ),
+    (
+        "---\nsay \"a\" loudly",
+        2,
+        "expected the end of the line, found `loudly`",
+    ),
     ("---\nsay \"a\" for", 2, "expected a length of time"),
-    ("---\nplay", 2, "expected the name of a WAV file in quotation marks"),
-    ("---\nwait", 2, "expected a length of time such as `700 ms` or `1.5 s` at the end of the line"),
-    ("---\nwait 0 ms", 2, "a length of time must be from 20ms to 1800s here"),
-    ("---\nbeep 9000 Hz", 2, "9000 is out of range, which is 200 to 3400"),
-    ("---\ntone fax 1 s", 2, "expected one of: ringback, busy, sit, found `fax`"),
-    ("---\npress x", 2, "expected up to 32 keys out of 0-9, *, # and A-D, found `x`"),
-    ("---\npress", 2, "expected keys (0-9, *, #, A-D) at the end of the line"),
-    ("---\nuntil dawn", 2, "expected a condition, one of: agent speaks, agent stops"),
-    ("---\nuntil silence", 2, "expected `for` at the end of the line"),
+    (
+        "---\nplay",
+        2,
+        "expected the name of a WAV file in quotation marks",
+    ),
+    (
+        "---\nwait",
+        2,
+        "expected a length of time such as `700 ms` or `1.5 s` at the end of the line",
+    ),
+    (
+        "---\nwait 0 ms",
+        2,
+        "a length of time must be from 20ms to 1800s here",
+    ),
+    (
+        "---\nbeep 9000 Hz",
+        2,
+        "9000 is out of range, which is 200 to 3400",
+    ),
+    (
+        "---\ntone fax 1 s",
+        2,
+        "expected one of: ringback, busy, sit, found `fax`",
+    ),
+    (
+        "---\npress x",
+        2,
+        "expected up to 32 keys out of 0-9, *, # and A-D, found `x`",
+    ),
+    (
+        "---\npress",
+        2,
+        "expected keys (0-9, *, #, A-D) at the end of the line",
+    ),
+    (
+        "---\nuntil dawn",
+        2,
+        "expected a condition, one of: agent speaks, agent stops",
+    ),
+    (
+        "---\nuntil silence",
+        2,
+        "expected `for` at the end of the line",
+    ),
     ("---\nuntil key z", 2, "expected up to 32 keys"),
-    ("---\nif agent stops: repeat", 2, "an `if` belongs below the `until` during which it holds"),
-    ("---\nuntil key 1\nsay \"a\"\nif agent stops: repeat", 4, "an `if` belongs below the `until`"),
-    ("---\nuntil key 1\nif agent stops repeat", 3, "expected `:` and an action"),
-    ("---\nuntil key 1\nif agent stops: until key 2", 3, "expected an action, one of: say, murmur"),
-    ("---\nuntil key 1\nif agent stops:", 3, "expected an action, one of"),
+    (
+        "---\nif agent stops: repeat",
+        2,
+        "an `if` belongs below the `until` during which it holds",
+    ),
+    (
+        "---\nuntil key 1\nsay \"a\"\nif agent stops: repeat",
+        4,
+        "an `if` belongs below the `until`",
+    ),
+    (
+        "---\nuntil key 1\nif agent stops repeat",
+        3,
+        "expected `:` and an action",
+    ),
+    (
+        "---\nuntil key 1\nif agent stops: until key 2",
+        3,
+        "expected an action, one of: say, murmur",
+    ),
+    (
+        "---\nuntil key 1\nif agent stops:",
+        3,
+        "expected an action, one of",
+    ),
     ("---\ngo on", 2, "expected a step"),
-    ("---\nhang up\ngo to nowhere\nhang up", 3, "there is no `label nowhere` to go to"),
-    ("---\nlabel a\nhang up\nlabel a", 4, "`label a` stands twice"),
+    (
+        "---\nhang up\ngo to nowhere\nhang up",
+        3,
+        "there is no `label nowhere` to go to",
+    ),
+    (
+        "---\nlabel a\nhang up\nlabel a",
+        4,
+        "`label a` stands twice",
+    ),
     ("---\nlabel", 2, "expected a name at the end of the line"),
-    ("---\nbusy\nhang up", 3, "nothing may follow a callee who does not pick up"),
-    ("---\nhang up\nbusy", 3, "a callee who does not pick up has no other steps"),
+    (
+        "---\nbusy\nhang up",
+        3,
+        "nothing may follow a callee who does not pick up",
+    ),
+    (
+        "---\nhang up\nbusy",
+        3,
+        "a callee who does not pick up has no other steps",
+    ),
     ("---\nnever", 2, "expected a step"),
 ];
 
@@ -214,24 +410,44 @@ fn mistakes_are_named_with_file_and_line_and_what_is_expected() {
 #[test]
 fn a_file_has_bounds() {
     let long = format!("---\n{}", "hang up\n".repeat(LONGEST_FILE / 8));
-    assert_eq!(parse("t", &long).unwrap_err().message, "a scenario has at most 65536 bytes");
+    assert_eq!(
+        parse("t", &long).unwrap_err().message,
+        "a scenario has at most 65536 bytes"
+    );
     let many = format!("---\n{}", "cough\n".repeat(1001));
-    assert_eq!(parse("t", &many).unwrap_err().message, "a scenario has at most 1000 steps");
+    assert_eq!(
+        parse("t", &many).unwrap_err().message,
+        "a scenario has at most 1000 steps"
+    );
     let text = format!("---\nsay \"{}\"", "a".repeat(1001));
-    assert_eq!(parse("t", &text).unwrap_err().message, "a text has at most 1000 bytes");
+    assert_eq!(
+        parse("t", &text).unwrap_err().message,
+        "a text has at most 1000 bytes"
+    );
 }
 
 #[test]
 fn no_text_makes_the_parser_panic() {
     let seed = REFUSED.iter().map(|(text, ..)| *text);
     let pool: Vec<&str> = seed
-        .chain(["until agent stops\n", "say \"ä – 漢\"\n", "---\n", "if silence for 1 s: ", "\\", "\"", "#", "é"])
+        .chain([
+            "until agent stops\n",
+            "say \"ä – 漢\"\n",
+            "---\n",
+            "if silence for 1 s: ",
+            "\\",
+            "\"",
+            "#",
+            "é",
+        ])
         .flat_map(|text| text.split_inclusive(' '))
         .collect();
     let mut random = fastrand::Rng::with_seed(7);
     for _ in 0..20_000 {
         let pieces = random.usize(0..12);
-        let text: String = (0..pieces).map(|_| pool[random.usize(0..pool.len())]).collect();
+        let text: String = (0..pieces)
+            .map(|_| pool[random.usize(0..pool.len())])
+            .collect();
         let line = parse("t", &text).map_or_else(|error| error.line, |_| 1);
         assert!(line >= 1 && line <= text.lines().count().max(1), "{text:?}");
     }

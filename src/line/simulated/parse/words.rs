@@ -132,11 +132,7 @@ impl Words {
     }
 
     /// Takes a number with this unit, for example `3 %` or `-20 dB`.
-    pub(super) fn number(
-        &mut self,
-        unit: &str,
-        within: RangeInclusive<f64>,
-    ) -> Result<f32, Wrong> {
+    pub(super) fn number(&mut self, unit: &str, within: RangeInclusive<f64>) -> Result<f32, Wrong> {
         let what = format!("a number in {unit}");
         let (number, found) = self.quantity(&what)?;
         if found != unit {
@@ -271,7 +267,9 @@ fn in_range(number: f64, within: &RangeInclusive<f64>) -> Result<f32, Wrong> {
         return Ok(number as f32);
     }
     let (low, high) = (within.start(), within.end());
-    Err(format!("{number} is out of range, which is {low} to {high}"))
+    Err(format!(
+        "{number} is out of range, which is {low} to {high}"
+    ))
 }
 
 fn unknown_unit(found: &str, expected: &str) -> Wrong {
