@@ -1,1 +1,7 @@
 //! Bytes and text to typed messages and back; no IO, no runtime.
+
+pub mod error;
+pub mod ids;
+pub mod language;
+pub mod phone;
+pub mod rest;
