@@ -5,6 +5,8 @@
 //! anything about a conversation.
 
 pub mod agent;
+pub mod config;
 pub mod driver;
 pub mod line;
 pub mod provider;
+pub mod store;

@@ -12,7 +12,7 @@ use std::fmt;
 use jiff::Timestamp;
 use protocol::{
     ids::{AccountId, CallId, KeyMode},
-    rest::{Call, CallStatus, CreateCall, Turn},
+    rest::{Call, CreateCall, Status, Turn},
 };
 use serde::{Deserialize, Serialize};
 
@@ -190,7 +190,7 @@ pub struct Finish {
 #[derive(Debug, Clone, Default)]
 pub struct ListCalls<'a> {
     /// Only those of this status.
-    pub status: Option<CallStatus>,
+    pub status: Option<Status>,
     /// Only those created before the call of this id, which need not exist.
     pub before: Option<&'a CallId>,
     /// At most so many.

@@ -1,0 +1,328 @@
+//! What an operator can set: one struct a section, with the defaults of `agentphone.example.toml`, which
+//! documents every key and is also the list of known keys.
+//!
+//! Reading files and the environment is in `config/load.rs`. Nothing here says what a setting does to a call.
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+mod load;
+#[cfg(test)]
+mod tests;
+
+pub use self::load::ConfigError;
+
+/// The whole configuration. `Config::default()` is what an empty file means.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The HTTP interface.
+    pub server: Server,
+    /// Where things are kept.
+    pub data: Data,
+    /// Limits of calls.
+    pub calls: Calls,
+    /// How calls are made.
+    pub line: Line,
+    /// Speech to text.
+    pub stt: Stt,
+    /// Who thinks.
+    pub llm: Llm,
+    /// Text to speech.
+    pub tts: Tts,
+    /// Credits.
+    pub billing: Billing,
+    /// What is logged.
+    pub log: Log,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// By which clients reach the server, without a slash at the end; empty: from the listening address.
+    pub public_url: String,
+    /// Creations a minute and key.
+    pub creations_per_minute: u32,
+    /// Other requests a minute and key.
+    pub reads_per_minute: u32,
+    /// Largest request body in bytes.
+    pub max_body_bytes: usize,
+}
+
+/// `[data]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// The data folder; empty: the user's own, see [`Data::folder`].
+    pub dir: PathBuf,
+}
+
+/// `[calls]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// Calls at the same time.
+    pub max_concurrent: usize,
+    /// See [`Calls::ring_timeout`].
+    pub ring_timeout_seconds: u32,
+    /// See [`Calls::max_duration`].
+    pub max_duration_seconds: u32,
+    /// See [`Calls::drain`].
+    pub drain_seconds: u32,
+}
+
+/// `[line]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The line of calls whose request names none.
+    pub default: LineKind,
+    /// The simulated line.
+    pub simulated: Simulated,
+}
+
+/// The ways a call can be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum LineKind {
+    /// A callee played by a scenario.
+    Simulated,
+}
+
+/// `[line.simulated]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Simulated {
+    /// Scenarios beside the built-in ones; empty: none.
+    pub scenario_dir: PathBuf,
+    /// The scenario of calls whose request names none.
+    pub scenario: String,
+}
+
+/// `[stt]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Stt {
+    /// Which recogniser.
+    pub provider: SttProvider,
+}
+
+/// The recognisers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum SttProvider {
+    /// The built-in one.
+    PocketSphinx,
+}
+
+/// `[llm]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Llm {
+    /// Who thinks; see [`Llm::chosen`].
+    pub provider: LlmProvider,
+    /// A language model.
+    pub openai: OpenAi,
+}
+
+/// Who can think.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum LlmProvider {
+    /// A language model when one is configured, the built-in rules otherwise.
+    Auto,
+    /// The built-in rules.
+    Rules,
+    /// A language model behind OpenAI's interface.
+    OpenAi,
+}
+
+/// `[llm.openai]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct OpenAi {
+    /// Where the service is, without a slash at the end; empty: OpenAI itself.
+    pub base_url: String,
+    /// The key; empty: none is sent.
+    pub api_key: Hidden,
+    /// Which model.
+    pub model: String,
+}
+
+/// `[tts]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Tts {
+    /// Which synthesiser.
+    pub provider: TtsProvider,
+    /// The built-in one.
+    pub flite: Flite,
+    /// The separate program.
+    pub espeak: Espeak,
+}
+
+/// The synthesisers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum TtsProvider {
+    /// Flite for English, espeak for everything else.
+    Auto,
+    /// The built-in one.
+    Flite,
+    /// The separate program.
+    Espeak,
+}
+
+/// `[tts.flite]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Flite {
+    /// Its name of a voice.
+    pub voice: String,
+}
+
+/// `[tts.espeak]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Espeak {
+    /// Its name of a voice; empty: the one of the language.
+    pub voice: String,
+}
+
+/// `[billing]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Billing {
+    /// Credits of a new account.
+    pub free_credits: u32,
+    /// Where credits can be bought; empty: see [`Config::buy_credits_url`].
+    pub buy_credits_url: String,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A filter as of the crate `tracing-subscriber`.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+    /// Whether numbers and words may appear.
+    pub reveal: bool,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// A text that never appears in `Debug`.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(transparent)]
+pub struct Hidden(pub String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "not set" } else { "…" })
+    }
+}
+
+impl Data {
+    /// Returns the data folder: the one that is set, or the user's own by the XDG rules. `env` reads a variable
+    /// of the environment.
+    #[must_use]
+    pub fn folder(&self, env: impl Fn(&str) -> Option<String>) -> PathBuf {
+        if !self.dir.as_os_str().is_empty() {
+            return self.dir.clone();
+        }
+        let set = |name| env(name).filter(|value| value.starts_with('/')).map(PathBuf::from);
+        set("XDG_DATA_HOME")
+            .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+            .unwrap_or_else(|| PathBuf::from("."))
+            .join("agentphone")
+    }
+}
+
+impl Calls {
+    /// Returns how long the phone may ring.
+    #[must_use]
+    pub fn ring_timeout(&self) -> Duration {
+        Duration::from_secs(self.ring_timeout_seconds.into())
+    }
+
+    /// Returns the longest call that a request may ask for.
+    #[must_use]
+    pub fn max_duration(&self) -> Duration {
+        Duration::from_secs(self.max_duration_seconds.into())
+    }
+
+    /// Returns how long running calls get when the program stops.
+    #[must_use]
+    pub fn drain(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds.into())
+    }
+}
+
+impl Llm {
+    /// Returns who thinks, with [`LlmProvider::Auto`] decided.
+    #[must_use]
+    pub fn chosen(&self) -> LlmProvider {
+        let configured = !self.openai.base_url.is_empty() || !self.openai.api_key.0.is_empty();
+        match self.provider {
+            LlmProvider::Auto if configured => LlmProvider::OpenAi,
+            LlmProvider::Auto => LlmProvider::Rules,
+            chosen => chosen,
+        }
+    }
+}
+
+impl Config {
+    /// Returns the address by which clients reach a server that listens at `bound`, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self, bound: SocketAddr) -> String {
+        if self.server.public_url.is_empty() {
+            format!("http://{bound}")
+        } else {
+            self.server.public_url.clone()
+        }
+    }
+
+    /// Returns where credits can be bought; `public_url` as of [`Config::public_url`].
+    #[must_use]
+    pub fn buy_credits_url(&self, public_url: &str) -> String {
+        if self.billing.buy_credits_url.is_empty() {
+            format!("{public_url}/billing")
+        } else {
+            self.billing.buy_credits_url.clone()
+        }
+    }
+}
