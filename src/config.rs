@@ -264,7 +264,11 @@ impl Data {
         if !self.dir.as_os_str().is_empty() {
             return self.dir.clone();
         }
-        let set = |name| env(name).filter(|value| value.starts_with('/')).map(PathBuf::from);
+        let set = |name| {
+            env(name)
+                .filter(|value| value.starts_with('/'))
+                .map(PathBuf::from)
+        };
         set("XDG_DATA_HOME")
             .or_else(|| set("HOME").map(|home| home.join(".local/share")))
             .unwrap_or_else(|| PathBuf::from("."))

@@ -48,7 +48,10 @@ impl Config {
         let (text, origin) = match file {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
-                    ConfigError(vec![format!("{}: cannot be read: {error}.", path.display())])
+                    ConfigError(vec![format!(
+                        "{}: cannot be read: {error}.",
+                        path.display()
+                    )])
                 })?;
                 (text, path.display().to_string())
             }
@@ -73,7 +76,10 @@ impl Config {
             Ok(table) => overlay(&mut merged, table),
             Err(error) => wrong.push(error),
         }
-        let mut env: Vec<_> = env.into_iter().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
+        let mut env: Vec<_> = env
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            .collect();
         env.sort();
         for (name, value) in env {
             if let Err(error) = override_by_env(&name, &value, &mut schema, &mut merged) {
@@ -83,8 +89,9 @@ impl Config {
         if !wrong.is_empty() {
             return Err(ConfigError(wrong));
         }
-        let config = Self::deserialize(merged)
-            .map_err(|error| ConfigError(vec![format!("{origin}: {}", one_line(&error.to_string()))]))?;
+        let config = Self::deserialize(merged).map_err(|error| {
+            ConfigError(vec![format!("{origin}: {}", one_line(&error.to_string()))])
+        })?;
         config.tidied().checked(origin)
     }
 
@@ -101,7 +108,10 @@ impl Config {
         let mut within = |key: &str, value: u64, range: Range<u64>| {
             if !range.contains(&value) {
                 wrong.push(if range.end == u64::MAX {
-                    format!("{origin}: `{key}` is {value} and must be {} or more.", range.start)
+                    format!(
+                        "{origin}: `{key}` is {value} and must be {} or more.",
+                        range.start
+                    )
                 } else {
                     format!(
                         "{origin}: `{key}` is {value} and must be {} to {}.",
@@ -112,12 +122,36 @@ impl Config {
             }
         };
         let (server, calls) = (&self.server, &self.calls);
-        within("server.creations_per_minute", server.creations_per_minute.into(), 1..u64::MAX);
-        within("server.reads_per_minute", server.reads_per_minute.into(), 1..u64::MAX);
-        within("server.max_body_bytes", server.max_body_bytes as u64, 1024..u64::MAX);
-        within("calls.max_concurrent", calls.max_concurrent as u64, 1..u64::MAX);
-        within("calls.ring_timeout_seconds", calls.ring_timeout_seconds.into(), 5..301);
-        within("calls.max_duration_seconds", calls.max_duration_seconds.into(), 10..7201);
+        within(
+            "server.creations_per_minute",
+            server.creations_per_minute.into(),
+            1..u64::MAX,
+        );
+        within(
+            "server.reads_per_minute",
+            server.reads_per_minute.into(),
+            1..u64::MAX,
+        );
+        within(
+            "server.max_body_bytes",
+            server.max_body_bytes as u64,
+            1024..u64::MAX,
+        );
+        within(
+            "calls.max_concurrent",
+            calls.max_concurrent as u64,
+            1..u64::MAX,
+        );
+        within(
+            "calls.ring_timeout_seconds",
+            calls.ring_timeout_seconds.into(),
+            5..301,
+        );
+        within(
+            "calls.max_duration_seconds",
+            calls.max_duration_seconds.into(),
+            10..7201,
+        );
         within("calls.drain_seconds", calls.drain_seconds.into(), 0..601);
         for (key, url) in [
             ("server.public_url", &server.public_url),
@@ -133,7 +167,11 @@ impl Config {
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {
             wrong.push(format!("{origin}: `log.level` is no filter: {error}."));
         }
-        if wrong.is_empty() { Ok(self) } else { Err(ConfigError(wrong)) }
+        if wrong.is_empty() {
+            Ok(self)
+        } else {
+            Err(ConfigError(wrong))
+        }
     }
 }
 
@@ -148,7 +186,8 @@ fn example() -> Table {
 }
 
 fn is_web_address(url: &str) -> bool {
-    reqwest::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    reqwest::Url::parse(url)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn read_file(
@@ -159,7 +198,10 @@ fn read_file(
 ) -> Result<Table, String> {
     let syntax = |error: toml::de::Error| {
         let line = error.span().map_or(1, |span| line_of(text, &span));
-        format!("{origin}:{line}: this is not TOML: {}.", one_line(error.message()))
+        format!(
+            "{origin}:{line}: this is not TOML: {}.",
+            one_line(error.message())
+        )
     };
     let spanned = DeTable::parse(text).map_err(syntax)?;
     check_table(spanned.get_ref(), schema, "", &mut |span, sentence| {
@@ -195,7 +237,11 @@ fn check_value(
         (value_ref, known) if value_ref.type_str() == known.type_str() => {}
         (other, known) => report(
             &value.span(),
-            format!("`{path}` is of type {} and must be of type {}.", other.type_str(), known.type_str()),
+            format!(
+                "`{path}` is of type {} and must be of type {}.",
+                other.type_str(),
+                known.type_str()
+            ),
         ),
     }
 }
@@ -288,7 +334,11 @@ fn collect_paths(table: &Table, prefix: &str, paths: &mut Vec<String>) {
 }
 
 fn join(prefix: &str, key: &str) -> String {
-    if prefix.is_empty() { key.to_owned() } else { format!("{prefix}.{key}") }
+    if prefix.is_empty() {
+        key.to_owned()
+    } else {
+        format!("{prefix}.{key}")
+    }
 }
 
 fn line_of(text: &str, span: &Range<usize>) -> usize {

@@ -80,25 +80,54 @@ fn wrong_types_and_ranges_name_the_key() {
         ("[calls]\nmax_concurrent = -1", "calls.max_concurrent"),
         ("[server]\nlisten = \"here\"", "server.listen"),
         ("[log]\nformat = \"xml\"", "log.format"),
-        ("[server]\npublic_url = \"phone.example\"", "server.public_url"),
+        (
+            "[server]\npublic_url = \"phone.example\"",
+            "server.public_url",
+        ),
         ("[log]\nlevel = \"a=b=c\"", "log.level"),
     ] {
         let error = parse(text).unwrap_err();
-        assert!(error.starts_with("my.toml") && error.contains(key), "{error}");
+        assert!(
+            error.starts_with("my.toml") && error.contains(key),
+            "{error}"
+        );
     }
-    assert!(parse("[server").unwrap_err().starts_with("my.toml:1: this is not TOML"));
+    assert!(
+        parse("[server")
+            .unwrap_err()
+            .starts_with("my.toml:1: this is not TOML")
+    );
 }
 
 #[test]
 fn the_environment_wins_and_is_typed() {
     let text = "[calls]\nmax_concurrent = 7\n";
-    let env = [("AGENTPHONE__CALLS__MAX_CONCURRENT".to_owned(), "9".to_owned())];
-    assert_eq!(Config::parse(text, "my.toml", env).unwrap().calls.max_concurrent, 9);
+    let env = [(
+        "AGENTPHONE__CALLS__MAX_CONCURRENT".to_owned(),
+        "9".to_owned(),
+    )];
     assert_eq!(
-        with_env("AGENTPHONE__LLM__OPENAI__API_KEY", "123").unwrap().llm.openai.api_key.0,
+        Config::parse(text, "my.toml", env)
+            .unwrap()
+            .calls
+            .max_concurrent,
+        9
+    );
+    assert_eq!(
+        with_env("AGENTPHONE__LLM__OPENAI__API_KEY", "123")
+            .unwrap()
+            .llm
+            .openai
+            .api_key
+            .0,
         "123"
     );
-    assert!(with_env("AGENTPHONE__LOG__REVEAL", "true").unwrap().log.reveal);
+    assert!(
+        with_env("AGENTPHONE__LOG__REVEAL", "true")
+            .unwrap()
+            .log
+            .reveal
+    );
     assert_eq!(
         with_env("AGENTPHONE__CALLS__MAX_CONCURRENT", "many").unwrap_err(),
         "AGENTPHONE__CALLS__MAX_CONCURRENT: \"many\" must be of type integer."
@@ -108,14 +137,23 @@ fn the_environment_wins_and_is_typed() {
         "AGENTPHONE__CALL__MAX_CONCURENT: unknown key `call.max_concurent`. Did you mean \
          `calls.max_concurrent`?"
     );
-    assert!(with_env("AGENTPHONE__CALLS", "1").unwrap_err().contains("unknown key `calls`"));
+    assert!(
+        with_env("AGENTPHONE__CALLS", "1")
+            .unwrap_err()
+            .contains("unknown key `calls`")
+    );
     assert_eq!(with_env("AGENTPHONE_KEY", "x").unwrap(), Config::default());
 }
 
 #[test]
 fn a_file_that_cannot_be_read_is_named() {
     let error = Config::load(Some(std::path::Path::new("/no/such/file.toml")), NO_ENV).unwrap_err();
-    assert!(error.to_string().starts_with("/no/such/file.toml: cannot be read: "), "{error}");
+    assert!(
+        error
+            .to_string()
+            .starts_with("/no/such/file.toml: cannot be read: "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -139,7 +177,11 @@ fn addresses_can_be_extended_by_paths() {
 #[test]
 fn a_model_is_used_as_soon_as_one_is_configured() {
     assert_eq!(Config::default().llm.chosen(), LlmProvider::Rules);
-    let configured = with_env("AGENTPHONE__LLM__OPENAI__BASE_URL", "http://127.0.0.1:1/v1/").unwrap();
+    let configured = with_env(
+        "AGENTPHONE__LLM__OPENAI__BASE_URL",
+        "http://127.0.0.1:1/v1/",
+    )
+    .unwrap();
     assert_eq!(configured.llm.chosen(), LlmProvider::OpenAi);
     assert_eq!(configured.llm.openai.base_url, "http://127.0.0.1:1/v1");
     let forced = with_env("AGENTPHONE__LLM__PROVIDER", "openai").unwrap();
@@ -151,11 +193,17 @@ fn the_data_folder_follows_the_users_own_places() {
     let folder = |dir: &str, pairs: &[(&str, &str)]| {
         let data = Data { dir: dir.into() };
         data.folder(|name| {
-            pairs.iter().find(|pair| pair.0 == name).map(|pair| pair.1.to_owned())
+            pairs
+                .iter()
+                .find(|pair| pair.0 == name)
+                .map(|pair| pair.1.to_owned())
         })
     };
     assert_eq!(folder("/x", &[("HOME", "/h")]), PathBuf::from("/x"));
-    assert_eq!(folder("", &[("HOME", "/h")]), PathBuf::from("/h/.local/share/agentphone"));
+    assert_eq!(
+        folder("", &[("HOME", "/h")]),
+        PathBuf::from("/h/.local/share/agentphone")
+    );
     assert_eq!(
         folder("", &[("HOME", "/h"), ("XDG_DATA_HOME", "/d")]),
         PathBuf::from("/d/agentphone")
