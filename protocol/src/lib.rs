@@ -1,5 +1,6 @@
 //! Bytes and text to typed messages and back; no IO, no runtime.
 
+pub mod control;
 pub mod error;
 pub mod ids;
 pub mod language;
