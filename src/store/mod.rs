@@ -21,6 +21,8 @@ mod folder;
 mod ledger;
 mod redb;
 mod secret;
+#[cfg(test)]
+mod tests;
 
 pub use self::{
     error::StoreError,

@@ -12,6 +12,7 @@ use std::{
 
 use ::redb::{
     Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, WriteTransaction,
+    backends::InMemoryBackend,
 };
 use jiff::Timestamp;
 
@@ -69,6 +70,19 @@ impl RedbStore {
         Ok(store)
     }
 
+    /// Makes a store that lives and dies with the process, for tests.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        let db = Builder::new()
+            .create_with_backend(InMemoryBackend::new())
+            .map_err(|error| open_error(Path::new("memory"), error))?;
+        let store = Self { db };
+        store.write(tables::prepare)?;
+        Ok(store)
+    }
+
     fn write<T>(
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
@@ -84,6 +98,21 @@ impl RedbStore {
         work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         work(&self.db.begin_read()?)
+    }
+}
+
+#[cfg(test)]
+impl RedbStore {
+    /// Returns how many answers are kept, old ones included.
+    pub(super) fn kept_answers(&self) -> u64 {
+        use ::redb::ReadableTableMetadata;
+        self.read(|tx| Ok(tx.open_table(tables::ANSWERS)?.len()?))
+            .unwrap()
+    }
+
+    /// Writes another schema version, as a later program would.
+    pub(super) fn set_schema(&self, version: u32) {
+        self.write(|tx| tables::set_schema(tx, version)).unwrap();
     }
 }
 

@@ -71,7 +71,7 @@ pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
 }
 
 fn check_schema(tx: &WriteTransaction) -> Result<(), StoreError> {
-    let mut meta = tx.open_table(META)?;
+    let meta = tx.open_table(META)?;
     let found = match meta.get("schema")? {
         None => None,
         Some(bytes) => Some(u32::from_le_bytes(bytes.value().try_into().map_err(
@@ -82,17 +82,22 @@ fn check_schema(tx: &WriteTransaction) -> Result<(), StoreError> {
             },
         )?)),
     };
+    drop(meta);
     match found {
         Some(SCHEMA) => Ok(()),
-        None => {
-            meta.insert("schema", SCHEMA.to_le_bytes().as_slice())?;
-            Ok(())
-        }
+        None => set_schema(tx, SCHEMA),
         Some(other) => Err(StoreError::damaged(format!(
             "The database has schema {other} and this program knows {SCHEMA}. Use the program that wrote it, or a \
              newer one."
         ))),
     }
+}
+
+/// Writes the version of the tables.
+pub(super) fn set_schema(tx: &WriteTransaction, version: u32) -> Result<(), StoreError> {
+    tx.open_table(META)?
+        .insert("schema", version.to_le_bytes().as_slice())?;
+    Ok(())
 }
 
 /// Reads one record, within whichever kind of transaction opened the table.
