@@ -10,3 +10,4 @@ pub mod driver;
 pub mod line;
 pub mod provider;
 pub mod store;
+pub mod worker;

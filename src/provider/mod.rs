@@ -15,6 +15,7 @@ use crate::agent::Brief;
 
 mod clauses;
 pub mod flite;
+pub mod pocketsphinx;
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
