@@ -5,6 +5,7 @@
 //! anything about a conversation.
 
 pub mod agent;
+pub mod bus;
 pub mod config;
 pub mod driver;
 pub mod line;

@@ -1,0 +1,35 @@
+# The only list of commands. `make` shows it.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test check fmt lint bench expect clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install the system packages that are missing (apt on Debian and Ubuntu)
+	@scripts/setup
+
+build: setup ## Build the optimised program: target/release/agentphone
+	cargo build --locked --release
+
+demo: build ## Install, build and make one whole call, here, with no account anywhere
+	target/release/agentphone demo
+
+test: setup ## Run all tests
+	cargo test --locked --workspace
+
+check: fmt lint test ## All that must pass before a change lands
+
+fmt: ## Check the formatting
+	cargo fmt --all --check
+
+lint: setup ## Clippy, warnings denied
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+bench: setup ## Time every stage of the sound path per 20 ms frame
+	cargo bench --locked -p media
+
+expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
+	UPDATE_EXPECT=1 cargo test --locked --workspace
+
+clean: ## Remove what was built
+	cargo clean
