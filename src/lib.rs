@@ -4,8 +4,10 @@
 //! decides, its actions become speech. Nothing below the driver knows HTTP; nothing in the server decides
 //! anything about a conversation.
 
+pub mod admin;
 pub mod agent;
 pub mod bus;
+pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod line;

@@ -1,15 +1,7 @@
-//! The command line.
+//! The program. Everything is in the library; see `cli.rs` for what it can be asked.
 
-use std::{env, ffi::OsStr, path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let arguments: Vec<_> = env::args_os().skip(1).collect();
-    let arguments: Vec<&OsStr> = arguments.iter().map(AsRef::as_ref).collect();
-    if let [worker, speech, models] = arguments.as_slice()
-        && *worker == "worker"
-        && *speech == "speech"
-    {
-        return agentphone::worker::run_speech(Path::new(models));
-    }
-    ExitCode::SUCCESS
+    agentphone::cli::run()
 }

@@ -388,10 +388,16 @@ pub enum Attachment {
     Events,
 }
 
-/// Returns 128 unpredictable bits.
+/// Returns 128 unpredictable bits, for ids.
 #[must_use]
 pub fn random_u128() -> u128 {
-    let mut bytes = [0; 16];
+    u128::from_le_bytes(random_bytes())
+}
+
+/// Returns unpredictable bytes, for keys.
+#[must_use]
+pub fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
     secret::fill_random(&mut bytes);
-    u128::from_le_bytes(bytes)
+    bytes
 }

@@ -1,0 +1,189 @@
+//! What this machine's own user can have done to a data folder: keys made, listed and revoked. Carried out on an
+//! open store; `admin/socket.rs` lets another process ask a running server for it.
+//!
+//! Who may ask is decided by the file system: the folder and the socket in it are for their owner only.
+
+use jiff::Timestamp;
+use protocol::ids::{ApiKey, KeyMode};
+use serde::{Deserialize, Serialize};
+
+use crate::store::{
+    Account, KeyId, KeyRecord, NewKey, Secret, Store, StoreError, random_bytes, random_u128,
+};
+
+pub mod socket;
+
+/// Something to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Request {
+    /// Makes a key.
+    CreateKey {
+        /// For the account of this name, which is made when there is none; absent: for a new account.
+        account: Option<String>,
+        /// What its owner calls it; may be empty.
+        name: String,
+        /// What it is for.
+        mode: KeyMode,
+    },
+    /// Lists all keys.
+    ListKeys,
+    /// Revokes a key.
+    RevokeKey {
+        /// Which one.
+        id: KeyId,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "did", rename_all = "snake_case")]
+pub enum Answer {
+    /// The key was made.
+    Created(Issued),
+    /// These are the keys.
+    Keys {
+        /// Oldest first.
+        keys: Vec<KeyLine>,
+    },
+    /// The key is revoked.
+    Revoked {
+        /// Which one.
+        id: KeyId,
+    },
+    /// It could not be done.
+    Refused {
+        /// Why: a sentence.
+        error: String,
+    },
+}
+
+/// A key that was just made: the only time that it can be seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Issued {
+    /// The key itself.
+    pub key: String,
+    /// Its id.
+    pub id: KeyId,
+    /// Whose it is.
+    pub account: Account,
+    /// Whether the account was made for it.
+    pub new_account: bool,
+    /// Credits of the account.
+    pub credits: i64,
+}
+
+/// A key in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyLine {
+    /// Its id.
+    pub id: KeyId,
+    /// Its first characters.
+    pub shown: String,
+    /// What its owner calls it.
+    pub name: String,
+    /// The name of its account.
+    pub account: String,
+    /// Credits of its account.
+    pub credits: i64,
+    /// When it was made.
+    pub created_at: Timestamp,
+    /// When it was revoked, if it was.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What the work needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Tools<'a> {
+    /// Where keys are kept.
+    pub store: &'a dyn Store,
+    /// How they are hashed.
+    pub secret: &'a Secret,
+    /// Credits of a new account.
+    pub free_credits: u32,
+}
+
+impl Tools<'_> {
+    /// Does what was asked, at the time `at`; a failure becomes [`Answer::Refused`].
+    #[must_use]
+    pub fn carry_out(&self, request: Request, at: Timestamp) -> Answer {
+        let done = match request {
+            Request::CreateKey {
+                account,
+                name,
+                mode,
+            } => self.create(account, name, mode, at).map(Answer::Created),
+            Request::ListKeys => self.list().map(|keys| Answer::Keys { keys }),
+            Request::RevokeKey { id } => self
+                .store
+                .revoke_key(&id, at)
+                .map(|key| Answer::Revoked { id: key.id }),
+        };
+        done.unwrap_or_else(|error| Answer::Refused {
+            error: error.to_string(),
+        })
+    }
+
+    /// Makes a key and, where needed, its account.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn create(
+        &self,
+        account: Option<String>,
+        name: String,
+        mode: KeyMode,
+        at: Timestamp,
+    ) -> Result<Issued, StoreError> {
+        let found = match &account {
+            Some(name) => self.store.account_named(name)?,
+            None => None,
+        };
+        let new_account = found.is_none();
+        let account = match found {
+            Some(found) => found,
+            None => {
+                let name =
+                    account.unwrap_or_else(|| format!("account-{:08x}", random_u128() as u32));
+                self.store.create_account(&name, self.free_credits, at)?
+            }
+        };
+        let key = ApiKey::new(mode, random_bytes());
+        let record = self.store.create_key(NewKey {
+            account: account.id.clone(),
+            name,
+            hash: self.secret.hash_key(key.expose()),
+            shown: key.hint().to_owned(),
+            mode,
+            at,
+        })?;
+        Ok(Issued {
+            key: key.expose().to_owned(),
+            id: record.id,
+            credits: self.store.balance(&account.id)?,
+            account,
+            new_account,
+        })
+    }
+
+    fn list(&self) -> Result<Vec<KeyLine>, StoreError> {
+        self.store
+            .list_keys()?
+            .into_iter()
+            .map(|key| self.line(key))
+            .collect()
+    }
+
+    fn line(&self, key: KeyRecord) -> Result<KeyLine, StoreError> {
+        let account = self.store.account(&key.account)?;
+        Ok(KeyLine {
+            id: key.id,
+            shown: key.shown,
+            name: key.name,
+            account: account.map_or_else(|| key.account.to_string(), |account| account.name),
+            credits: self.store.balance(&key.account)?,
+            created_at: key.created_at,
+            revoked_at: key.revoked_at,
+        })
+    }
+}

@@ -1,0 +1,147 @@
+//! The command line: what can be asked of the program in a terminal, and how answers look there.
+//!
+//! Each command has its file below. None of them decides anything about calls: `serve` builds the program from
+//! its configuration, the others are clients of it.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{
+    config::{Config, ConfigError},
+    store::DataFolder,
+};
+
+mod keys;
+
+/// Lets any software agent make a real phone call: give it a number and an objective, it dials, talks, listens
+/// and brings back what was said and agreed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "agentphone",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make, list and revoke API keys
+    ///
+    /// Works whether or not a server is running on the same data folder.
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Work for a server of this program, on standard input and output
+    #[command(subcommand, hide = true)]
+    Worker(Worker),
+}
+
+#[derive(Debug, Subcommand)]
+enum Worker {
+    /// Recognise speech
+    Speech {
+        /// Where the models are
+        models: PathBuf,
+    },
+}
+
+/// Where configuration and data are.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Place {
+    /// Read the configuration from this TOML file; agentphone.example.toml explains every key
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Keep database, recordings and cache in this folder [default: ~/.local/share/agentphone]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Place {
+    /// Reads the configuration, with what the command line says over it.
+    fn config(&self) -> Result<Config, ConfigError> {
+        // A variable that is not Unicode cannot be one of ours.
+        let env = std::env::vars_os().filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        });
+        let mut config = Config::load(self.config.as_deref(), env)?;
+        if let Some(dir) = &self.data {
+            config.data.dir.clone_from(dir);
+        }
+        Ok(config)
+    }
+}
+
+/// Returns the data folder of a configuration, not yet made.
+fn data_dir(config: &Config) -> PathBuf {
+    config.data.folder(|name| std::env::var(name).ok())
+}
+
+/// Makes and returns the data folder of a configuration.
+fn open_folder(config: &Config) -> Result<DataFolder, Failure> {
+    Ok(DataFolder::open(&data_dir(config))?)
+}
+
+/// Why a command ends with a status other than 0: a sentence, printed to standard error.
+#[derive(Debug)]
+struct Failure(String);
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Runs the program: reads the command line and carries it out.
+#[must_use]
+pub fn run() -> ExitCode {
+    // Two kinds of TLS libraries could be linked; this says once which one is used.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = match Arguments::parse().command {
+        Command::Worker(Worker::Speech { models }) => return crate::worker::run_speech(&models),
+        Command::Keys(command) => in_runtime(keys::run(command)),
+    };
+    match done {
+        Ok(status) => status,
+        Err(Failure(sentence)) => {
+            complain(&format!("error: {sentence}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?)
+}
+
+/// Writes a line to standard output. Nobody reading it any more is no reason to fail.
+fn say(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
+
+/// Writes a line to standard error.
+fn complain(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}
