@@ -1,0 +1,118 @@
+//! The way from the callee: packets in, and every 20 ms one frame of sound with the edges that were heard in it.
+//!
+//! [`Uplink`] puts packets in order and fills gaps, makes the frame for the recogniser, and tells speech from noise,
+//! tones, music and the agent's own echo. It does not decide what an edge means for the conversation.
+
+use std::time::{Duration, Instant};
+
+mod conceal;
+mod delay;
+mod edges;
+mod jitter;
+
+pub use edges::{Edge, Prosody, Tone};
+use edges::{Edges, MAX_EDGES};
+use jitter::{Jitter, Pulled};
+pub use jitter::{JitterConfig, JitterStats};
+
+use crate::{Codec, Doubler, FRAME, Packet, WIDE_FRAME, vad::Vad};
+
+/// How an [`Uplink`] is set up.
+#[derive(Debug, Clone, Copy)]
+pub struct UplinkConfig {
+    /// How packets are encoded.
+    pub codec: Codec,
+    /// Limits of the jitter buffer.
+    pub jitter: JitterConfig,
+}
+
+impl UplinkConfig {
+    /// Returns the defaults for a codec.
+    #[must_use]
+    pub fn new(codec: Codec) -> Self {
+        Self {
+            codec,
+            jitter: JitterConfig::default(),
+        }
+    }
+}
+
+/// Counts since the start of a call.
+pub type UplinkStats = JitterStats;
+
+/// What one tick brings.
+#[derive(Debug)]
+pub struct UplinkTick<'a> {
+    /// The callee's sound at 8 kHz, for the recording.
+    pub wire: &'a [i16; FRAME],
+    /// The same at 16 kHz, for the recogniser; 2 ms later.
+    pub wide: &'a [i16; WIDE_FRAME],
+    /// What was heard in it, in order.
+    pub edges: &'a [Edge],
+    /// Whether sound was missing and at least a part of this frame is made up.
+    pub concealed: bool,
+    /// Whether packets come at all; `false` before the first and in long gaps.
+    pub flowing: bool,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Uplink {
+    jitter: Jitter,
+    vad: Vad,
+    edges: Edges,
+    doubler: Doubler,
+    frame: [i16; FRAME],
+    heard: Vec<Edge>,
+}
+
+impl Uplink {
+    /// Makes an uplink that has heard nothing yet. All memory is taken here.
+    #[must_use]
+    pub fn new(config: UplinkConfig) -> Self {
+        Self {
+            jitter: Jitter::new(config.codec, config.jitter),
+            vad: Vad::new(),
+            edges: Edges::new(),
+            doubler: Doubler::new(),
+            frame: [0; FRAME],
+            heard: Vec::with_capacity(MAX_EDGES),
+        }
+    }
+
+    /// Takes a packet that arrived at `now`, in whatever order.
+    pub fn push(&mut self, packet: &Packet, now: Instant) {
+        self.jitter.push(packet, now);
+    }
+
+    /// Makes the next 20 ms. Call every 20 ms, with the frame that was sent to the callee at the same tick
+    /// ([`crate::DownlinkTick::wire`]), of which the callee's sound may hold an echo.
+    pub fn tick(&mut self, now: Instant, sent: &[i16; FRAME]) -> UplinkTick<'_> {
+        let pulled = self
+            .jitter
+            .pull(&mut self.frame, self.edges.is_quiet(), now);
+        let activity = self.vad.process(&self.frame);
+        let _ = sent;
+        self.heard.clear();
+        self.edges.process(activity, &mut self.heard);
+        UplinkTick {
+            wire: &self.frame,
+            wide: self.doubler.process(&self.frame),
+            edges: &self.heard,
+            concealed: pulled == Pulled::Concealed,
+            flowing: pulled != Pulled::Idle,
+        }
+    }
+
+    /// Returns the counts of the jitter buffer.
+    #[must_use]
+    pub const fn stats(&self) -> &UplinkStats {
+        self.jitter.stats()
+    }
+
+    /// How long sound is kept back at present to even out its arrival.
+    #[must_use]
+    pub fn delay(&self) -> Duration {
+        self.jitter.target()
+    }
+}

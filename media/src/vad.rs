@@ -1,0 +1,88 @@
+//! Is somebody speaking? A score for each frame of 8 kHz sound.
+//!
+//! The detector (earshot) wants 16 kHz and takes telephone sound that was doubled *properly* for speech whenever
+//! there is noise: its features are relative, and an empty upper half is what it knows from speech. So the frame is
+//! doubled by linear interpolation here, whose images fill that half; nothing else ever hears this signal.
+//!
+//! Decides nothing about edges, tones or echo.
+
+use earshot::Detector;
+
+use crate::{FRAME, dsp};
+
+/// Samples of 16 kHz the detector takes at a time: 16 ms.
+const CHUNK: usize = 256;
+
+/// What one frame holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Activity {
+    /// How much it sounds like speech: 0 to 1, the highest of the scores that fell into this frame.
+    pub score: f32,
+    /// Level in dBFS.
+    pub level: f32,
+    /// Level of the line's noise, in dBFS, as far as it is known.
+    pub noise: f32,
+}
+
+/// See the module's documentation.
+pub struct Vad {
+    detector: Box<Detector>,
+    chunk: [i16; CHUNK],
+    filled: usize,
+    last_sample: i16,
+    score: f32,
+    noise: f32,
+}
+
+impl std::fmt::Debug for Vad {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Vad")
+            .field("score", &self.score)
+            .field("noise", &self.noise)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Default for Vad {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Vad {
+    /// Makes a detector that has heard nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            detector: Detector::default_boxed(),
+            chunk: [0; CHUNK],
+            filled: 0,
+            last_sample: 0,
+            score: 0.0,
+            noise: -70.0,
+        }
+    }
+
+    /// Hears the next frame.
+    pub fn process(&mut self, frame: &[i16; FRAME]) -> Activity {
+        let mut best: Option<f32> = None;
+        for &sample in frame {
+            let between = (i32::from(self.last_sample) + i32::from(sample)) / 2;
+            self.last_sample = sample;
+            self.chunk[self.filled] = between as i16;
+            self.chunk[self.filled + 1] = sample;
+            self.filled += 2;
+            if self.filled == CHUNK {
+                self.filled = 0;
+                let score = self.detector.predict_i16(&self.chunk);
+                best = Some(best.map_or(score, |best| best.max(score)));
+            }
+        }
+        self.score = best.unwrap_or(self.score);
+        Activity {
+            score: self.score,
+            level: dsp::dbfs(dsp::power(frame)),
+            noise: self.noise,
+        }
+    }
+}
