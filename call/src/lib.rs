@@ -1,5 +1,30 @@
 //! The call core: events in, actions out; no clock, no sound, no network, and it cannot fail.
+//!
+//! [`Event`] and [`Action`] are everything that can happen and everything a call can do; [`Call`] turns the one
+//! into the other. The rules of conversation are small modules that know nothing of each other: `endpoint` and
+//! `shape` (has the callee finished?), `barge_in` (does the callee want the floor?), `ledger` (what was heard?),
+//! `chunk` (what can be spoken already?), `answer` (who picked up?), `silence`, `history`, `latency`.
 
+mod answer;
+mod barge_in;
+mod call;
+mod chunk;
+mod config;
+mod endpoint;
 mod event;
+mod history;
+mod latency;
+mod ledger;
+mod reply;
+mod shape;
+mod silence;
+#[cfg(test)]
+mod testing;
+mod timer;
+mod turn;
+mod words;
 
+pub use call::{Call, Counters};
+pub use config::{CallConfig, Phrases, Voicemail};
 pub use event::*;
+pub use timer::Timer;

@@ -1,0 +1,164 @@
+//! Barge-in: the callee speaks while the agent does. Interruption, or only listening, a cough, an echo?
+//!
+//! The agent's sound stops at the first voiced edge and its unplayed rest is kept, so that the judgement can take
+//! its time without talking over anybody, and can be taken back. Decides what the sound was; [`crate::Call`]
+//! carries it out.
+
+use std::time::{Duration, Instant};
+
+use crate::words;
+
+/// A sound over the agent's speech that is being judged.
+#[derive(Debug, Clone)]
+pub(crate) struct BargeIn {
+    /// When the agent was paused.
+    pub(crate) at: Instant,
+    /// Where the callee's new words begin in the open turn.
+    pub(crate) base: usize,
+    /// Voiced time so far.
+    pub(crate) voiced: Duration,
+    /// Whether the voice has ended.
+    pub(crate) ended: bool,
+    /// Whether the agent speaks again; words that come late can still interrupt it.
+    pub(crate) resumed: bool,
+}
+
+/// What is known of the sound.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sound<'a> {
+    /// The words heard, lower case.
+    pub(crate) words: &'a [String],
+    /// The words the agent is speaking.
+    pub(crate) agent: &'a [String],
+    /// Voiced time.
+    pub(crate) voiced: Duration,
+    /// Whether the voice has ended.
+    pub(crate) ended: bool,
+    /// Whether the recogniser still owes final words.
+    pub(crate) awaits_words: bool,
+    /// Time since the agent was paused.
+    pub(crate) elapsed: Duration,
+    /// Whether the agent is taking leave, so that the callee's leave-taking is no objection.
+    pub(crate) leaving: bool,
+    /// Whether voice without words has turned out to be noise on this line before.
+    pub(crate) noisy: bool,
+}
+
+/// What a sound is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// The callee takes the floor.
+    Interruption,
+    /// Nothing that concerns the agent.
+    FalseAlarm,
+    /// Not known yet.
+    Open,
+}
+
+/// Limits of the judgement, from the configuration.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Limits {
+    /// After this much time with the voice over, what is known must do.
+    pub(crate) decide: Duration,
+    /// This much voice is an interruption without words.
+    pub(crate) voiced: Duration,
+}
+
+/// A lone word from a sound shorter than this is a recogniser's guess at a cough.
+const WORD_MIN: Duration = Duration::from_millis(220);
+
+/// Judges a sound.
+pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
+    if is_intrusive(sound) {
+        return Verdict::Interruption;
+    }
+    let decided = sound.elapsed >= limits.decide;
+    if sound.ended {
+        return if sound.awaits_words && !decided { Verdict::Open } else { Verdict::FalseAlarm };
+    }
+    // The agent stays silent while the callee makes any sound; only a long one without words, or a very long one
+    // with listener's words, is taken for an interruption.
+    let enough = if sound.words.is_empty() { limits.voiced } else { limits.voiced * 2 };
+    match sound.voiced >= enough {
+        true if sound.noisy => Verdict::FalseAlarm,
+        true => Verdict::Interruption,
+        false => Verdict::Open,
+    }
+}
+
+/// Whether the words are more than a listener's.
+fn is_intrusive(sound: Sound<'_>) -> bool {
+    let words = sound.words;
+    let guess = words.len() == 1 && sound.ended && sound.voiced < WORD_MIN && !words::is_urgent(words);
+    !(words.is_empty()
+        || guess
+        || words::is_backchannel(words)
+        || words::is_hesitation(words)
+        || sound.leaving && words::is_farewell(words)
+        || words::is_echo_of(words, sound.agent))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { decide: Duration::from_millis(500), voiced: Duration::from_millis(900) };
+
+    fn judge(text: &str, voiced: u64, ended: bool, change: impl Fn(&mut Sound<'_>)) -> Verdict {
+        let (heard, agent) = (words::tokens(text), words::tokens("I'd like to book a table for two"));
+        let mut sound = Sound {
+            words: &heard,
+            agent: &agent,
+            voiced: Duration::from_millis(voiced),
+            ended,
+            awaits_words: false,
+            elapsed: Duration::from_millis(voiced),
+            leaving: false,
+            noisy: false,
+        };
+        change(&mut sound);
+        verdict(sound, LIMITS)
+    }
+
+    #[test]
+    fn words_beyond_listening_interrupt_at_once() {
+        assert_eq!(judge("no", 150, true, |_| ()), Verdict::Interruption);
+        assert_eq!(judge("sorry we are", 400, false, |_| ()), Verdict::Interruption);
+        assert_eq!(judge("okay but", 400, false, |_| ()), Verdict::Interruption);
+    }
+
+    #[test]
+    fn listening_coughs_and_echo_do_not() {
+        assert_eq!(judge("uh-huh", 350, true, |_| ()), Verdict::FalseAlarm);
+        assert_eq!(judge("", 250, true, |_| ()), Verdict::FalseAlarm);
+        assert_eq!(judge("the", 150, true, |_| ()), Verdict::FalseAlarm);
+        assert_eq!(judge("um", 300, true, |_| ()), Verdict::FalseAlarm);
+        assert_eq!(judge("book a table for", 800, false, |_| ()), Verdict::Open);
+        assert_eq!(judge("book a table for two", 800, true, |_| ()), Verdict::FalseAlarm);
+    }
+
+    #[test]
+    fn a_voice_that_goes_on_is_waited_for_and_then_believed() {
+        assert_eq!(judge("", 600, false, |_| ()), Verdict::Open);
+        assert_eq!(judge("", 900, false, |_| ()), Verdict::Interruption);
+        assert_eq!(judge("", 900, false, |sound| sound.noisy = true), Verdict::FalseAlarm);
+        assert_eq!(judge("yeah yeah", 1000, false, |_| ()), Verdict::Open);
+        assert_eq!(judge("yeah yeah", 1900, false, |_| ()), Verdict::Interruption);
+    }
+
+    #[test]
+    fn words_still_to_come_are_waited_for_until_the_limit() {
+        assert_eq!(judge("", 300, true, |sound| sound.awaits_words = true), Verdict::Open);
+        let late = |sound: &mut Sound<'_>| {
+            sound.awaits_words = true;
+            sound.elapsed = LIMITS.decide;
+        };
+        assert_eq!(judge("", 300, true, late), Verdict::FalseAlarm);
+    }
+
+    #[test]
+    fn taking_leave_is_no_objection_to_a_goodbye() {
+        assert_eq!(judge("okay bye", 500, true, |sound| sound.leaving = true), Verdict::FalseAlarm);
+        assert_eq!(judge("wait", 300, true, |sound| sound.leaving = true), Verdict::Interruption);
+    }
+}

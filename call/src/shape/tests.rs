@@ -1,0 +1,73 @@
+//! Sentences and what they look like. Each line is one judgement.
+
+use super::{Asked as A, Shape as S, *};
+
+#[test]
+fn questions_ask_for_what_they_name() {
+    for (text, expected) in [
+        ("", A::Nothing),
+        ("Great, thank you.", A::Nothing),
+        ("Could I have your phone number?", A::Number),
+        ("And what's your e-mail?", A::Email),
+        ("Could you spell that for me?", A::Spelling),
+        ("Under what name?", A::Name),
+        ("For how many people?", A::Amount),
+        ("I see. Do you have a table at seven?", A::YesNo),
+        ("So that's two people at seven, right?", A::YesNo),
+        ("How does that work?", A::Open),
+        ("Please tell me the confirmation number.", A::Number),
+        ("Do you have a table for—", A::Nothing),
+    ] {
+        assert_eq!(asked(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn whole_sentences_are_complete() {
+    for text in ["we open at five", "I'd like a table for two please", "we can do seven thirty", "sorry we are fully booked tonight", "for what", "yes we do have a table"] {
+        assert_eq!(shape(text, A::Open, false), S::Complete, "{text}");
+    }
+}
+
+#[test]
+fn sentences_that_trail_off_are_not() {
+    for text in ["I'd like to book a table for", "we have something at", "so that would be two people and", "the earliest we could", "let me see if", "I want"] {
+        assert_eq!(shape(text, A::Open, false), S::Incomplete, "{text}");
+    }
+    assert_eq!(shape("we could do um", A::Open, false), S::Hesitation);
+    assert_eq!(shape("yes it is", A::YesNo, false), S::Short);
+    assert_eq!(shape("my number is", A::Open, false), S::Announced);
+}
+
+#[test]
+fn short_answers_fit_their_question() {
+    assert_eq!(shape("yes", A::YesNo, false), S::Short);
+    assert_eq!(shape("no thank you", A::YesNo, false), S::Short);
+    assert_eq!(shape("yes", A::Open, false), S::Part);
+    assert_eq!(shape("seven", A::Amount, false), S::Part);
+    assert_eq!(shape("seven thirty", A::Amount, false), S::Complete);
+    assert_eq!(shape("seven thirty", A::Open, false), S::Complete);
+    assert_eq!(shape("maria lopez", A::Name, false), S::Neutral);
+    assert_eq!(shape("hello", A::Nothing, true), S::Short);
+    assert_eq!(shape("okay bye bye", A::Nothing, false), S::Short);
+}
+
+#[test]
+fn numbers_are_under_way_until_they_have_all_digits() {
+    assert_eq!(shape("four one five", A::Number, false), S::NumberUnderWay);
+    assert_eq!(shape("it's 415", A::Number, false), S::NumberUnderWay);
+    assert_eq!(shape("sure it's four one five", A::Nothing, false), S::NumberUnderWay);
+    assert_eq!(shape("four one five five five five twelve thirty four", A::Number, false), S::NumberComplete);
+    assert_eq!(shape("415-555-1234", A::Number, false), S::NumberComplete);
+    assert_eq!(shape("at seven thirty", A::Open, false), S::Complete);
+}
+
+#[test]
+fn addresses_and_letters_are_heard_out() {
+    assert_eq!(shape("maria dot lopez", A::Email, false), S::EmailUnderWay);
+    assert_eq!(shape("maria at gmail", A::Email, false), S::EmailUnderWay);
+    assert_eq!(shape("maria at gmail dot com", A::Email, false), S::EmailComplete);
+    assert_eq!(shape("maria@gmail.com", A::Open, false), S::EmailComplete);
+    assert_eq!(shape("l o p", A::Spelling, false), S::Spelling);
+    assert_eq!(shape("lopez l o", A::Name, false), S::Spelling);
+}
