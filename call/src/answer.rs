@@ -75,12 +75,21 @@ const MENU: &[&[&str]] = &[
 /// Judges the words so far of somebody who has been on the line for `since`. Unless `complete`, more may come.
 pub(crate) fn who(text: &str, voiced: Duration, since: Duration, complete: bool) -> AnsweredBy {
     let tokens = words::tokens(text);
-    let has = |phrases: &[&[&str]]| phrases.iter().any(|phrase| words::contains(&tokens, phrase));
+    let has = |phrases: &[&[&str]]| {
+        phrases
+            .iter()
+            .any(|phrase| words::contains(&tokens, phrase))
+    };
     if since <= EARLY && has(MENU) {
         AnsweredBy::Ivr
     } else if since <= EARLY && has(MAILBOX) && !has(OFFERS) {
         AnsweredBy::Voicemail
-    } else if complete && !tokens.is_empty() && tokens.len() <= PERSON_WORDS && voiced < MONOLOGUE * 2 && !words::is_queue_announcement(&tokens) {
+    } else if complete
+        && !tokens.is_empty()
+        && tokens.len() <= PERSON_WORDS
+        && voiced < MONOLOGUE * 2
+        && !words::is_queue_announcement(&tokens)
+    {
         AnsweredBy::Human
     } else {
         AnsweredBy::Unknown
@@ -89,7 +98,8 @@ pub(crate) fn who(text: &str, voiced: Duration, since: Duration, complete: bool)
 
 /// Whether a beep after these words, `since` the answer, is the one of a mailbox.
 pub(crate) fn beep_means_mailbox(text: &str, voiced: Duration, since: Duration) -> bool {
-    since <= EARLY && (words::tokens(text).len() >= MONOLOGUE_WORDS || voiced >= MONOLOGUE || text.is_empty())
+    since <= EARLY
+        && (words::tokens(text).len() >= MONOLOGUE_WORDS || voiced >= MONOLOGUE || text.is_empty())
 }
 
 #[cfg(test)]
@@ -102,26 +112,57 @@ mod tests {
 
     #[test]
     fn machines_give_themselves_away() {
-        assert_eq!(judge("You have reached Nopa. Please leave a message after the tone."), AnsweredBy::Voicemail);
+        assert_eq!(
+            judge("You have reached Nopa. Please leave a message after the tone."),
+            AnsweredBy::Voicemail
+        );
         assert_eq!(judge("the mailbox is full"), AnsweredBy::Voicemail);
-        assert_eq!(judge("for reservations press one for events press two"), AnsweredBy::Ivr);
-        assert_eq!(judge("leave your name or press one to page"), AnsweredBy::Ivr);
+        assert_eq!(
+            judge("for reservations press one for events press two"),
+            AnsweredBy::Ivr
+        );
+        assert_eq!(
+            judge("leave your name or press one to page"),
+            AnsweredBy::Ivr
+        );
     }
 
     #[test]
     fn people_are_people() {
-        assert_eq!(judge("thank you for calling nopa this is maria how can I help you"), AnsweredBy::Human);
-        assert_eq!(judge("would you like to leave a message"), AnsweredBy::Human);
+        assert_eq!(
+            judge("thank you for calling nopa this is maria how can I help you"),
+            AnsweredBy::Human
+        );
+        assert_eq!(
+            judge("would you like to leave a message"),
+            AnsweredBy::Human
+        );
         assert_eq!(judge("your call is important to us"), AnsweredBy::Unknown);
-        let late = who("after the tone change we moved", Duration::from_secs(2), EARLY * 2, true);
+        let late = who(
+            "after the tone change we moved",
+            Duration::from_secs(2),
+            EARLY * 2,
+            true,
+        );
         assert_eq!(late, AnsweredBy::Human);
-        assert_eq!(who("hello", Duration::ZERO, Duration::ZERO, false), AnsweredBy::Unknown);
+        assert_eq!(
+            who("hello", Duration::ZERO, Duration::ZERO, false),
+            AnsweredBy::Unknown
+        );
     }
 
     #[test]
     fn a_beep_after_a_monologue_is_a_mailbox() {
         let long = "hi this is the voice of sam and jo we are out so please be brief";
-        assert!(beep_means_mailbox(long, Duration::from_secs(5), Duration::from_secs(7)));
-        assert!(!beep_means_mailbox("one moment", Duration::from_secs(1), Duration::from_secs(7)));
+        assert!(beep_means_mailbox(
+            long,
+            Duration::from_secs(5),
+            Duration::from_secs(7)
+        ));
+        assert!(!beep_means_mailbox(
+            "one moment",
+            Duration::from_secs(1),
+            Duration::from_secs(7)
+        ));
     }
 }

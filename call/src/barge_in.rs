@@ -74,11 +74,19 @@ pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
     }
     let decided = sound.elapsed >= limits.decide;
     if sound.ended {
-        return if sound.awaits_words && !decided { Verdict::Open } else { Verdict::FalseAlarm };
+        return if sound.awaits_words && !decided {
+            Verdict::Open
+        } else {
+            Verdict::FalseAlarm
+        };
     }
     // The agent stays silent while the callee makes any sound; only a long one without words, or a very long one
     // with listener's words, is taken for an interruption.
-    let enough = if sound.words.is_empty() { limits.voiced } else { limits.voiced * 2 };
+    let enough = if sound.words.is_empty() {
+        limits.voiced
+    } else {
+        limits.voiced * 2
+    };
     match sound.voiced >= enough {
         true if sound.noisy => Verdict::FalseAlarm,
         true => Verdict::Interruption,
@@ -89,7 +97,8 @@ pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
 /// Whether the words are more than a listener's.
 fn is_intrusive(sound: Sound<'_>) -> bool {
     let words = sound.words;
-    let guess = words.len() == 1 && sound.ended && sound.voiced < WORD_MIN && !words::is_urgent(words);
+    let guess =
+        words.len() == 1 && sound.ended && sound.voiced < WORD_MIN && !words::is_urgent(words);
     !(words.is_empty()
         || guess
         || words::is_backchannel(words)
@@ -102,10 +111,16 @@ fn is_intrusive(sound: Sound<'_>) -> bool {
 mod tests {
     use super::*;
 
-    const LIMITS: Limits = Limits { decide: Duration::from_millis(500), voiced: Duration::from_millis(900) };
+    const LIMITS: Limits = Limits {
+        decide: Duration::from_millis(500),
+        voiced: Duration::from_millis(900),
+    };
 
     fn judge(text: &str, voiced: u64, ended: bool, change: impl Fn(&mut Sound<'_>)) -> Verdict {
-        let (heard, agent) = (words::tokens(text), words::tokens("I'd like to book a table for two"));
+        let (heard, agent) = (
+            words::tokens(text),
+            words::tokens("I'd like to book a table for two"),
+        );
         let mut sound = Sound {
             words: &heard,
             agent: &agent,
@@ -123,7 +138,10 @@ mod tests {
     #[test]
     fn words_beyond_listening_interrupt_at_once() {
         assert_eq!(judge("no", 150, true, |_| ()), Verdict::Interruption);
-        assert_eq!(judge("sorry we are", 400, false, |_| ()), Verdict::Interruption);
+        assert_eq!(
+            judge("sorry we are", 400, false, |_| ()),
+            Verdict::Interruption
+        );
         assert_eq!(judge("okay but", 400, false, |_| ()), Verdict::Interruption);
     }
 
@@ -134,21 +152,33 @@ mod tests {
         assert_eq!(judge("the", 150, true, |_| ()), Verdict::FalseAlarm);
         assert_eq!(judge("um", 300, true, |_| ()), Verdict::FalseAlarm);
         assert_eq!(judge("book a table for", 800, false, |_| ()), Verdict::Open);
-        assert_eq!(judge("book a table for two", 800, true, |_| ()), Verdict::FalseAlarm);
+        assert_eq!(
+            judge("book a table for two", 800, true, |_| ()),
+            Verdict::FalseAlarm
+        );
     }
 
     #[test]
     fn a_voice_that_goes_on_is_waited_for_and_then_believed() {
         assert_eq!(judge("", 600, false, |_| ()), Verdict::Open);
         assert_eq!(judge("", 900, false, |_| ()), Verdict::Interruption);
-        assert_eq!(judge("", 900, false, |sound| sound.noisy = true), Verdict::FalseAlarm);
+        assert_eq!(
+            judge("", 900, false, |sound| sound.noisy = true),
+            Verdict::FalseAlarm
+        );
         assert_eq!(judge("yeah yeah", 1000, false, |_| ()), Verdict::Open);
-        assert_eq!(judge("yeah yeah", 1900, false, |_| ()), Verdict::Interruption);
+        assert_eq!(
+            judge("yeah yeah", 1900, false, |_| ()),
+            Verdict::Interruption
+        );
     }
 
     #[test]
     fn words_still_to_come_are_waited_for_until_the_limit() {
-        assert_eq!(judge("", 300, true, |sound| sound.awaits_words = true), Verdict::Open);
+        assert_eq!(
+            judge("", 300, true, |sound| sound.awaits_words = true),
+            Verdict::Open
+        );
         let late = |sound: &mut Sound<'_>| {
             sound.awaits_words = true;
             sound.elapsed = LIMITS.decide;
@@ -158,7 +188,13 @@ mod tests {
 
     #[test]
     fn taking_leave_is_no_objection_to_a_goodbye() {
-        assert_eq!(judge("okay bye", 500, true, |sound| sound.leaving = true), Verdict::FalseAlarm);
-        assert_eq!(judge("wait", 300, true, |sound| sound.leaving = true), Verdict::Interruption);
+        assert_eq!(
+            judge("okay bye", 500, true, |sound| sound.leaving = true),
+            Verdict::FalseAlarm
+        );
+        assert_eq!(
+            judge("wait", 300, true, |sound| sound.leaving = true),
+            Verdict::Interruption
+        );
     }
 }

@@ -195,7 +195,8 @@ impl Call {
     pub fn start(&mut self, now: Instant, actions: &mut Vec<Action>) {
         self.now = self.now.max(now);
         actions.push(Action::Publish(Note::Status(Status::Dialing)));
-        self.timers.set(Timer::Ring, self.now + self.config.ring_limit);
+        self.timers
+            .set(Timer::Ring, self.now + self.config.ring_limit);
         self.prepare_opening(actions);
     }
 
@@ -244,7 +245,9 @@ impl Call {
     /// short, and the bound only guards against a fault of this program.
     fn fire_due(&mut self, out: &mut Vec<Action>) {
         for _ in 0..64 {
-            let Some(timer) = self.timers.take_due(self.now) else { return };
+            let Some(timer) = self.timers.take_due(self.now) else {
+                return;
+            };
             self.on_timer(timer, out);
             self.settle(out);
         }
@@ -284,7 +287,8 @@ impl Call {
             return;
         }
         if let Some(reply) = &self.reply {
-            let waits = !reply.released && self.greeted && self.turn.is_none() && !self.callee_has_floor();
+            let waits =
+                !reply.released && self.greeted && self.turn.is_none() && !self.callee_has_floor();
             if waits {
                 self.release(out);
             }
@@ -336,7 +340,10 @@ impl Call {
 
     /// Returns the reply that an event of a service belongs to, if that generation is alive.
     fn alive(&mut self, generation: Generation) -> Option<&mut Reply> {
-        let reply = self.reply.as_mut().filter(|reply| reply.generation == generation);
+        let reply = self
+            .reply
+            .as_mut()
+            .filter(|reply| reply.generation == generation);
         if reply.is_none() {
             count(&mut self.counters.stale);
         }

@@ -14,8 +14,9 @@ const REPLY_MAX: usize = 8_000;
 
 /// Abbreviations whose full stop does not end a sentence, lower case, without the last stop.
 const ABBREVIATIONS: &[&str] = &[
-    "dr", "mr", "mrs", "ms", "prof", "st", "ave", "blvd", "rd", "apt", "no", "vs", "e.g", "i.e", "approx", "dept",
-    "est", "ext", "inc", "jr", "sr", "mt", "ste", "tel", "sra", "srta", "bzw", "z.b", "ca", "nr",
+    "dr", "mr", "mrs", "ms", "prof", "st", "ave", "blvd", "rd", "apt", "no", "vs", "e.g", "i.e",
+    "approx", "dept", "est", "ext", "inc", "jr", "sr", "mt", "ste", "tel", "sra", "srta", "bzw",
+    "z.b", "ca", "nr",
 ];
 /// Abbreviations that may also close a sentence: they do when a capital letter follows.
 const CLOSING_ABBREVIATIONS: &[&str] = &["a.m", "p.m", "etc", "co", "u.s"];
@@ -82,13 +83,17 @@ impl Chunker {
                         return Some(end);
                     }
                 }
-                ',' | ';' | ':' | '–' | '—' | '，' | '、' if next.is_some_and(char::is_whitespace) || mark == '，' => {
+                ',' | ';' | ':' | '–' | '—' | '，' | '、'
+                    if next.is_some_and(char::is_whitespace) || mark == '，' =>
+                {
                     last_soft = Some(end);
                     if !self.first_given && length >= FIRST_CLAUSE_MIN {
                         return Some(end);
                     }
                 }
-                c if c.is_whitespace() && length > CLAUSE_MAX => return Some(last_soft.unwrap_or(end)),
+                c if c.is_whitespace() && length > CLAUSE_MAX => {
+                    return Some(last_soft.unwrap_or(end));
+                }
                 _ => {}
             }
         }
@@ -116,8 +121,13 @@ fn sentence_end(text: &str, at: usize, mut end: usize) -> Option<usize> {
     if !text[at..].starts_with('.') {
         return Some(end);
     }
-    let word = text[..at].rsplit(char::is_whitespace).next().unwrap_or_default();
-    let word = word.trim_start_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
+    let word = text[..at]
+        .rsplit(char::is_whitespace)
+        .next()
+        .unwrap_or_default();
+    let word = word
+        .trim_start_matches(|c: char| !c.is_alphanumeric())
+        .to_lowercase();
     let initial = word.chars().count() == 1 && word.chars().all(char::is_alphabetic) && word != "i";
     if initial || ABBREVIATIONS.contains(&word.as_str()) {
         return None;
@@ -146,7 +156,11 @@ mod tests {
             out
         };
         let whole = run(vec![text.to_owned()]);
-        assert_eq!(whole, run(text.chars().map(String::from).collect()), "{text}");
+        assert_eq!(
+            whole,
+            run(text.chars().map(String::from).collect()),
+            "{text}"
+        );
         whole
     }
 
@@ -154,7 +168,12 @@ mod tests {
     fn sentences_end_at_marks_and_the_first_clause_at_a_comma() {
         assert_eq!(
             clauses("Good evening, I'd like to book a table, if I may. Is that possible? Thanks"),
-            ["Good evening,", "I'd like to book a table, if I may.", "Is that possible?", "Thanks"]
+            [
+                "Good evening,",
+                "I'd like to book a table, if I may.",
+                "Is that possible?",
+                "Thanks"
+            ]
         );
     }
 
@@ -165,32 +184,54 @@ mod tests {
 
     #[test]
     fn numbers_and_abbreviations_stay_whole() {
-        assert_eq!(clauses("It costs $4.50 at 7.30 p.m. today."), ["It costs $4.50 at 7.30 p.m. today."]);
-        assert_eq!(clauses("Come at 7 p.m. Bring 1,000 forms."), ["Come at 7 p.m.", "Bring 1,000 forms."]);
-        assert_eq!(clauses("Ask Dr. Who or J. Smith. Bye"), ["Ask Dr. Who or J. Smith.", "Bye"]);
+        assert_eq!(
+            clauses("It costs $4.50 at 7.30 p.m. today."),
+            ["It costs $4.50 at 7.30 p.m. today."]
+        );
+        assert_eq!(
+            clauses("Come at 7 p.m. Bring 1,000 forms."),
+            ["Come at 7 p.m.", "Bring 1,000 forms."]
+        );
+        assert_eq!(
+            clauses("Ask Dr. Who or J. Smith. Bye"),
+            ["Ask Dr. Who or J. Smith.", "Bye"]
+        );
     }
 
     #[test]
     fn quotes_belong_to_the_sentence_before() {
-        assert_eq!(clauses("He said \"no.\" Then left."), ["He said \"no.\"", "Then left."]);
+        assert_eq!(
+            clauses("He said \"no.\" Then left."),
+            ["He said \"no.\"", "Then left."]
+        );
     }
 
     #[test]
     fn other_scripts_split_at_their_own_marks() {
         assert_eq!(clauses("您好。我想订位。"), ["您好。", "我想订位。"]);
-        assert_eq!(clauses("¿Tienen mesa? ¡Gracias!"), ["¿Tienen mesa?", "¡Gracias!"]);
+        assert_eq!(
+            clauses("¿Tienen mesa? ¡Gracias!"),
+            ["¿Tienen mesa?", "¡Gracias!"]
+        );
     }
 
     #[test]
     fn layout_and_bare_marks_are_not_spoken() {
-        assert_eq!(clauses("Hello there\n\n- * -\nSecond   line."), ["Hello there", "- * - Second line."]);
+        assert_eq!(
+            clauses("Hello there\n\n- * -\nSecond   line."),
+            ["Hello there", "- * - Second line."]
+        );
         assert_eq!(clauses("... !"), Vec::<String>::new());
     }
 
     #[test]
     fn a_sentence_without_end_is_cut_and_a_reply_is_bounded() {
         let long = "word ".repeat(100);
-        assert!(clauses(&long).iter().all(|c| c.chars().count() <= CLAUSE_MAX + 5));
+        assert!(
+            clauses(&long)
+                .iter()
+                .all(|c| c.chars().count() <= CLAUSE_MAX + 5)
+        );
         let mut chunker = Chunker::default();
         assert!(chunker.push(&"a".repeat(REPLY_MAX)));
         assert!(!chunker.push("b"));

@@ -70,11 +70,16 @@ fn base(shape: Shape, asked: Asked) -> Duration {
 /// A fall in pitch and energy ends a sentence; a lengthened, level last syllable holds the floor. Moves only the
 /// shapes that words leave open, and by at most a quarter. All zero means "not measured".
 fn prosody(base: Duration, shape: Shape, prosody: Prosody) -> Duration {
-    if !matches!(shape, Shape::Complete | Shape::Neutral | Shape::Part | Shape::Nothing) || prosody == Prosody::default() {
+    if !matches!(
+        shape,
+        Shape::Complete | Shape::Neutral | Shape::Part | Shape::Nothing
+    ) || prosody == Prosody::default()
+    {
         return base;
     }
     let falling = prosody.pitch_slope <= -2.5 && prosody.energy_drop <= -4.0;
-    let holding = prosody.pitch_slope.abs() < 1.0 && prosody.last_voiced >= Duration::from_millis(300);
+    let holding =
+        prosody.pitch_slope.abs() < 1.0 && prosody.last_voiced >= Duration::from_millis(300);
     match (falling, holding) {
         (true, _) if shape != Shape::Complete => base.mul_f32(0.8),
         (true, _) => base.mul_f32(0.95),
@@ -84,7 +89,11 @@ fn prosody(base: Duration, shape: Shape, prosody: Prosody) -> Duration {
 }
 
 fn clamp_patience(patience: f32) -> f32 {
-    if patience.is_finite() { patience.clamp(0.5, 3.0) } else { 1.0 }
+    if patience.is_finite() {
+        patience.clamp(0.5, 3.0)
+    } else {
+        1.0
+    }
 }
 
 /// The callee's own habit of pausing inside a turn: a running estimate.
@@ -95,7 +104,8 @@ pub(crate) struct Habit {
 
 impl Habit {
     /// Pauses outside this range say nothing about a habit: gaps between words, and new turns.
-    const RANGE: std::ops::Range<Duration> = Duration::from_millis(200)..Duration::from_millis(3000);
+    const RANGE: std::ops::Range<Duration> =
+        Duration::from_millis(200)..Duration::from_millis(3000);
     /// Weight of the newest pause.
     const WEIGHT: f32 = 0.3;
 
@@ -135,7 +145,12 @@ mod tests {
     }
 
     fn evidence(shape: Shape) -> Evidence {
-        Evidence { shape, asked: Asked::Nothing, prosody: Prosody::default(), menu: false }
+        Evidence {
+            shape,
+            asked: Asked::Nothing,
+            prosody: Prosody::default(),
+            menu: false,
+        }
     }
 
     #[test]
@@ -153,15 +168,35 @@ mod tests {
         assert_eq!(at(2.0), at(1.0) * 2);
         assert_eq!(at(0.0), at(0.5));
         assert_eq!(at(f32::NAN), at(1.0));
-        assert_eq!(required(evidence(Shape::Announced), &habit, 3.0), CAP_ALWAYS);
+        assert_eq!(
+            required(evidence(Shape::Announced), &habit, 3.0),
+            CAP_ALWAYS
+        );
     }
 
     #[test]
     fn a_falling_voice_shortens_and_a_held_one_lengthens() {
         let habit = Habit::default();
-        let with = |prosody| required(Evidence { prosody, ..evidence(Shape::Neutral) }, &habit, 1.0);
-        let falling = Prosody { pitch_slope: -4.0, energy_drop: -8.0, last_voiced: ms(150) };
-        let holding = Prosody { pitch_slope: 0.2, energy_drop: -1.0, last_voiced: ms(420) };
+        let with = |prosody| {
+            required(
+                Evidence {
+                    prosody,
+                    ..evidence(Shape::Neutral)
+                },
+                &habit,
+                1.0,
+            )
+        };
+        let falling = Prosody {
+            pitch_slope: -4.0,
+            energy_drop: -8.0,
+            last_voiced: ms(150),
+        };
+        let holding = Prosody {
+            pitch_slope: 0.2,
+            energy_drop: -1.0,
+            last_voiced: ms(420),
+        };
         assert!(with(falling) < with(Prosody::default()));
         assert!(with(holding) > with(Prosody::default()));
     }
@@ -181,7 +216,10 @@ mod tests {
 
     #[test]
     fn menus_are_heard_out() {
-        let menu = Evidence { menu: true, ..evidence(Shape::Complete) };
+        let menu = Evidence {
+            menu: true,
+            ..evidence(Shape::Complete)
+        };
         assert_eq!(required(menu, &Habit::default(), 1.0), MENU);
     }
 }

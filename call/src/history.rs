@@ -37,7 +37,11 @@ impl History {
 
     fn push(&mut self, speaker: Speaker, text: &str, interrupted: bool) {
         if !text.is_empty() {
-            self.0.push(Message { speaker, text: text.to_owned(), interrupted });
+            self.0.push(Message {
+                speaker,
+                text: text.to_owned(),
+                interrupted,
+            });
         }
     }
 
@@ -52,7 +56,10 @@ impl History {
 
     /// What the agent was last heard saying; empty at first.
     pub(crate) fn last_agent(&self) -> &str {
-        let last = self.0.iter().rfind(|message| message.speaker == Speaker::Agent);
+        let last = self
+            .0
+            .iter()
+            .rfind(|message| message.speaker == Speaker::Agent);
         last.map_or("", |message| &message.text)
     }
 }
@@ -69,7 +76,10 @@ mod tests {
         history.push_agent("", true);
         history.push_agent("Sure—", true);
         let messages = history.with(Some("no"));
-        let texts: Vec<_> = messages.iter().map(|message| message.text.as_str()).collect();
+        let texts: Vec<_> = messages
+            .iter()
+            .map(|message| message.text.as_str())
+            .collect();
         assert_eq!(texts, ["a table for two", "Sure—", "no"]);
         assert!(messages[1].interrupted);
         assert_eq!(history.with(None).len(), 2);

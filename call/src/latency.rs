@@ -20,7 +20,12 @@ pub(crate) struct Marks {
 
 impl Marks {
     /// Returns the latency of an answer whose text, sound and first frame came at the given instants.
-    pub(crate) fn latency(self, text: Option<Instant>, sound: Option<Instant>, wire: Instant) -> Latency {
+    pub(crate) fn latency(
+        self,
+        text: Option<Instant>,
+        sound: Option<Instant>,
+        wire: Instant,
+    ) -> Latency {
         let mut at = self.last_sound;
         let mut step = |next: Instant| {
             let part = next.saturating_duration_since(at);
@@ -51,10 +56,20 @@ mod tests {
     fn parts_add_up_and_early_ones_cost_nothing() {
         let origin = epoch();
         let at = |ms| origin + Duration::from_millis(ms);
-        let marks = Marks { last_sound: at(1000), decided: at(1330), words: at(1260) };
+        let marks = Marks {
+            last_sound: at(1000),
+            decided: at(1330),
+            words: at(1260),
+        };
         let latency = marks.latency(Some(at(1300)), Some(at(1500)), at(1520));
         let ms = Duration::from_millis;
-        assert_eq!((latency.end_of_turn, latency.words, latency.first_token), (ms(330), ms(0), ms(0)));
-        assert_eq!((latency.first_sound, latency.wire, latency.felt_silence), (ms(170), ms(20), ms(520)));
+        assert_eq!(
+            (latency.end_of_turn, latency.words, latency.first_token),
+            (ms(330), ms(0), ms(0))
+        );
+        assert_eq!(
+            (latency.first_sound, latency.wire, latency.felt_silence),
+            (ms(170), ms(20), ms(520))
+        );
     }
 }

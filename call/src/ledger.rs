@@ -85,20 +85,39 @@ impl Clause {
             return 0;
         }
         let reached = position.as_secs_f64() / length * size;
-        self.word_ends.iter().take_while(|&&end| end as f64 <= reached + 0.001).count()
+        self.word_ends
+            .iter()
+            .take_while(|&&end| end as f64 <= reached + 0.001)
+            .count()
     }
 
     fn heard_words(&self) -> usize {
-        if self.over && !self.failed { self.word_ends.len() } else { self.words_until(self.heard) }
+        if self.over && !self.failed {
+            self.word_ends.len()
+        } else {
+            self.words_until(self.heard)
+        }
     }
 
     fn progress(&self) -> Progress {
         let count = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
         let all = self.word_ends.len();
         let heard = self.heard_words();
-        let sent = if self.over && !self.failed { all } else { self.words_until(self.sent).max(heard) };
-        let made = if self.length.is_some() { all } else { self.words_until(self.audio).max(sent) };
-        Progress { generated: count(made), sent: count(sent), heard: count(heard) }
+        let sent = if self.over && !self.failed {
+            all
+        } else {
+            self.words_until(self.sent).max(heard)
+        };
+        let made = if self.length.is_some() {
+            all
+        } else {
+            self.words_until(self.audio).max(sent)
+        };
+        Progress {
+            generated: count(made),
+            sent: count(sent),
+            heard: count(heard),
+        }
     }
 
     fn heard_text(&self) -> &str {
@@ -177,7 +196,8 @@ impl Ledger {
     pub(crate) fn on_sent(&mut self, index: u16, position: Duration, now: Instant) {
         if let Some(clause) = self.open_clause(index) {
             clause.sent = clause.sent.max(position);
-            self.first_sent.get_or_insert(now.checked_sub(position).unwrap_or(now));
+            self.first_sent
+                .get_or_insert(now.checked_sub(position).unwrap_or(now));
         }
     }
 
@@ -208,7 +228,9 @@ impl Ledger {
     }
 
     fn open_clause(&mut self, index: u16) -> Option<&mut Clause> {
-        self.clauses.get_mut(usize::from(index)).filter(|clause| !clause.over)
+        self.clauses
+            .get_mut(usize::from(index))
+            .filter(|clause| !clause.over)
     }
 
     fn close_before(&mut self, index: u16) {
@@ -225,7 +247,9 @@ impl Ledger {
 
     /// Whether sound of the current clause exists.
     pub(crate) fn current_has_audio(&self) -> bool {
-        self.current().and_then(|index| self.get(index)).is_some_and(|clause| !clause.audio.is_zero())
+        self.current()
+            .and_then(|index| self.get(index))
+            .is_some_and(|clause| !clause.audio.is_zero())
     }
 
     /// Whether every clause was heard to its end or given up.
@@ -251,7 +275,9 @@ impl Ledger {
     /// How much of the current clause is still to be heard, by estimate.
     pub(crate) fn current_remaining(&self) -> Duration {
         let current = self.current().and_then(|index| self.get(index));
-        current.map_or(Duration::ZERO, |clause| clause.estimate().saturating_sub(clause.heard))
+        current.map_or(Duration::ZERO, |clause| {
+            clause.estimate().saturating_sub(clause.heard)
+        })
     }
 
     /// What was heard, with `—` where it stops short of everything given, or of what the model still had to
@@ -278,13 +304,17 @@ impl Ledger {
 
     /// Everything given to the synthesiser, as words: for telling the agent's echo from the callee.
     pub(crate) fn tokens(&self) -> Vec<String> {
-        self.clauses.iter().flat_map(|clause| words::tokens(&clause.text)).collect()
+        self.clauses
+            .iter()
+            .flat_map(|clause| words::tokens(&clause.text))
+            .collect()
     }
 
     /// Whether the callee has heard a question, or all but the last two words of one.
     pub(crate) fn asked(&self) -> bool {
         self.clauses.iter().rev().any(|clause| {
-            let nearly = clause.heard_words() + 2 >= clause.word_ends.len() && clause.heard_words() > 0;
+            let nearly =
+                clause.heard_words() + 2 >= clause.word_ends.len() && clause.heard_words() > 0;
             nearly && clause.text.trim_end().ends_with(['?', '？'])
         })
     }

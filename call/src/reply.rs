@@ -87,7 +87,8 @@ impl Reply {
     /// Adds text; returns whether it was within the limit of one reply.
     pub(crate) fn add_text(&mut self, text: &str) -> bool {
         let fits = self.chunker.push(text);
-        self.ready.extend(std::iter::from_fn(|| self.chunker.next()));
+        self.ready
+            .extend(std::iter::from_fn(|| self.chunker.next()));
         fits
     }
 
@@ -126,16 +127,21 @@ impl Reply {
 
     /// Whether the call will end after it.
     pub(crate) fn ends_call(&self) -> bool {
-        matches!(self.purpose, Purpose::Goodbye { .. } | Purpose::Message) || self.tools.contains(&Tool::HangUp)
+        matches!(self.purpose, Purpose::Goodbye { .. } | Purpose::Message)
+            || self.tools.contains(&Tool::HangUp)
     }
 
     /// Whether the callee's voice cannot stop it.
     pub(crate) fn is_firm(&self) -> bool {
-        matches!(self.purpose, Purpose::Goodbye { firm: true, .. } | Purpose::Message)
+        matches!(
+            self.purpose,
+            Purpose::Goodbye { firm: true, .. } | Purpose::Message
+        )
     }
 
     /// What was heard of it, with `—` where it was cut.
     pub(crate) fn heard(&self) -> String {
-        self.ledger.heard_text(!self.writing && self.ready.is_empty())
+        self.ledger
+            .heard_text(!self.writing && self.ready.is_empty())
     }
 }

@@ -62,7 +62,10 @@ pub(crate) enum Asked {
 /// Reads what the agent's last question asks for.
 pub(crate) fn asked(agent: &str) -> Asked {
     let text = agent.trim_end_matches(['—', ' ']);
-    let last = text.split_inclusive(['.', '?', '!']).rfind(|s| s.chars().any(char::is_alphanumeric)).unwrap_or("");
+    let last = text
+        .split_inclusive(['.', '?', '!'])
+        .rfind(|s| s.chars().any(char::is_alphanumeric))
+        .unwrap_or("");
     let tokens = words::tokens(last);
     let has = |list: &[&str]| tokens.iter().any(|token| list.contains(&token.as_str()));
     let question = last.trim_end().ends_with('?');
@@ -73,11 +76,16 @@ pub(crate) fn asked(agent: &str) -> Asked {
         Asked::Spelling
     } else if has(&["email", "e-mail"]) || words::contains(&tokens, &["e", "mail"]) {
         Asked::Email
-    } else if has(&["number", "phone", "digits", "zip", "postcode", "code", "card"]) {
+    } else if has(&[
+        "number", "phone", "digits", "zip", "postcode", "code", "card",
+    ]) {
         Asked::Number
     } else if has(&["name"]) {
         Asked::Name
-    } else if words::contains(&tokens, &["how", "many"]) || words::contains(&tokens, &["what", "time"]) || has(&["when"]) {
+    } else if words::contains(&tokens, &["how", "many"])
+        || words::contains(&tokens, &["what", "time"])
+        || has(&["when"])
+    {
         Asked::Amount
     } else if starts_yes_no(&tokens) {
         Asked::YesNo
@@ -91,12 +99,19 @@ pub(crate) fn asked(agent: &str) -> Asked {
 /// A question that begins with an auxiliary, perhaps after an opener, or ends in a tag, wants yes or no.
 fn starts_yes_no(tokens: &[String]) -> bool {
     const AUXILIARIES: &[&str] = &[
-        "do", "does", "did", "is", "are", "am", "was", "were", "can", "could", "would", "will", "shall", "should",
-        "may", "might", "have", "has", "had", "isn't", "aren't", "don't", "doesn't", "won't", "can't",
+        "do", "does", "did", "is", "are", "am", "was", "were", "can", "could", "would", "will",
+        "shall", "should", "may", "might", "have", "has", "had", "isn't", "aren't", "don't",
+        "doesn't", "won't", "can't",
     ];
-    const OPENERS: &[&str] = &["and", "so", "okay", "ok", "great", "sorry", "then", "well", "perfect", "but", "or"];
-    let first = tokens.iter().find(|token| !OPENERS.contains(&token.as_str()));
-    let tag = tokens.last().is_some_and(|token| ["right", "correct", "okay", "ok", "yes"].contains(&token.as_str()));
+    const OPENERS: &[&str] = &[
+        "and", "so", "okay", "ok", "great", "sorry", "then", "well", "perfect", "but", "or",
+    ];
+    let first = tokens
+        .iter()
+        .find(|token| !OPENERS.contains(&token.as_str()));
+    let tag = tokens
+        .last()
+        .is_some_and(|token| ["right", "correct", "okay", "ok", "yes"].contains(&token.as_str()));
     tag || first.is_some_and(|token| AUXILIARIES.contains(&token.as_str()))
 }
 
@@ -110,7 +125,10 @@ pub(crate) fn shape(text: &str, asked: Asked, first: bool) -> Shape {
     if HESITATIONS.contains(&last) {
         return Shape::Hesitation;
     }
-    if let Some(shape) = number(&tokens, asked).or_else(|| address(&tokens, asked)).or_else(|| letters(&tokens, asked)) {
+    if let Some(shape) = number(&tokens, asked)
+        .or_else(|| address(&tokens, asked))
+        .or_else(|| letters(&tokens, asked))
+    {
         return shape;
     }
     if announces(&tokens) {
@@ -125,7 +143,8 @@ pub(crate) fn shape(text: &str, asked: Asked, first: bool) -> Shape {
     if asked == Asked::YesNo && is_yes_no(&tokens) {
         return Shape::Short;
     }
-    if words::asks_to_hold(&tokens) || text.trim_end().ends_with(['.', '?', '!', '。', '？', '！']) {
+    if words::asks_to_hold(&tokens) || text.trim_end().ends_with(['.', '?', '!', '。', '？', '！'])
+    {
         return Shape::Complete;
     }
     short_answer(&tokens, asked)
@@ -147,70 +166,189 @@ fn short_answer(tokens: &[String], asked: Asked) -> Shape {
     }
 }
 
-const HESITATIONS: &[&str] = &["um", "uh", "uhm", "er", "erm", "hmm", "hm", "äh", "ähm", "eh", "euh", "este"];
+const HESITATIONS: &[&str] = &[
+    "um", "uh", "uhm", "er", "erm", "hmm", "hm", "äh", "ähm", "eh", "euh", "este",
+];
 
 /// Words after which English does not end a turn.
 const TRAILING: &[&str] = &[
-    "a", "an", "the", "and", "or", "but", "because", "if", "when", "while", "which", "whether", "to", "for", "of",
-    "with", "at", "from", "by", "about", "into", "than", "as", "between", "my", "your", "our", "their", "his", "its",
-    "i", "we", "they", "i'm", "we're", "they're", "it's", "that's", "there's", "i'd", "we'd", "i'll", "we'll", "i've",
-    "we've", "need", "want", "like", "let", "very", "really", "just", "also", "every", "some", "maybe", "until",
-    "und", "oder", "aber", "y", "o", "pero", "que", "con", "para", "et", "ou", "mais", "avec", "pour",
+    "a", "an", "the", "and", "or", "but", "because", "if", "when", "while", "which", "whether",
+    "to", "for", "of", "with", "at", "from", "by", "about", "into", "than", "as", "between", "my",
+    "your", "our", "their", "his", "its", "i", "we", "they", "i'm", "we're", "they're", "it's",
+    "that's", "there's", "i'd", "we'd", "i'll", "we'll", "i've", "we've", "need", "want", "like",
+    "let", "very", "really", "just", "also", "every", "some", "maybe", "until", "und", "oder",
+    "aber", "y", "o", "pero", "que", "con", "para", "et", "ou", "mais", "avec", "pour",
 ];
 /// Auxiliaries that end a turn only after a pronoun ("we do", "yes it is").
-const TRAILING_AUXILIARIES: &[&str] =
-    &["is", "are", "was", "were", "be", "can", "could", "would", "will", "should", "has", "does", "did", "have", "do"];
-const PRONOUNS: &[&str] = &["i", "you", "he", "she", "it", "we", "they", "that", "there", "this"];
+const TRAILING_AUXILIARIES: &[&str] = &[
+    "is", "are", "was", "were", "be", "can", "could", "would", "will", "should", "has", "does",
+    "did", "have", "do",
+];
+const PRONOUNS: &[&str] = &[
+    "i", "you", "he", "she", "it", "we", "they", "that", "there", "this",
+];
 
 fn trails(tokens: &[String]) -> bool {
-    let [before @ .., last] = tokens else { return false };
+    let [before @ .., last] = tokens else {
+        return false;
+    };
     let previous = before.last().map(String::as_str);
     if TRAILING_AUXILIARIES.contains(&last.as_str()) {
         return !previous.is_some_and(|word| PRONOUNS.contains(&word)) && tokens.len() > 1;
     }
     // "a table for" trails; "what for" does not.
-    let asks_back = tokens.len() <= 3 && ["what", "where", "who", "how"].contains(&tokens[0].as_str());
-    let would_like = last == "like" && previous.is_some_and(|word| ["you", "you'd"].contains(&word));
+    let asks_back =
+        tokens.len() <= 3 && ["what", "where", "who", "how"].contains(&tokens[0].as_str());
+    let would_like =
+        last == "like" && previous.is_some_and(|word| ["you", "you'd"].contains(&word));
     TRAILING.contains(&last.as_str()) && !asks_back && !would_like
 }
 
 fn announces(tokens: &[String]) -> bool {
-    const THINGS: &[&str] = &["number", "name", "email", "mail", "address", "code", "phone", "cell", "extension", "date"];
-    let [.., thing, verb] = tokens else { return false };
-    (["is", "is:", "are", "was"].contains(&verb.as_str()) && THINGS.contains(&thing.as_str())) || (thing == "it" && verb == "would")
+    const THINGS: &[&str] = &[
+        "number",
+        "name",
+        "email",
+        "mail",
+        "address",
+        "code",
+        "phone",
+        "cell",
+        "extension",
+        "date",
+    ];
+    let [.., thing, verb] = tokens else {
+        return false;
+    };
+    (["is", "is:", "are", "was"].contains(&verb.as_str()) && THINGS.contains(&thing.as_str()))
+        || (thing == "it" && verb == "would")
 }
 
 fn is_yes_no(tokens: &[String]) -> bool {
     const WORDS: &[&str] = &[
-        "yes", "no", "yeah", "yep", "nope", "nah", "sure", "okay", "ok", "correct", "right", "exactly", "absolutely",
-        "certainly", "definitely", "of", "course", "please", "thanks", "thank", "you", "sir", "ma'am", "we", "do",
-        "don't", "can", "can't", "it", "is", "isn't", "i", "think", "so", "not", "really", "afraid", "that's", "fine",
-        "good", "sounds", "great", "perfect", "works", "that", "sorry", "oh", "sí", "si", "ja", "nein", "oui", "non",
-        "claro", "are", "aren't", "all", "uh", "huh", "mm", "hmm", "mhm", "alright",
+        "yes",
+        "no",
+        "yeah",
+        "yep",
+        "nope",
+        "nah",
+        "sure",
+        "okay",
+        "ok",
+        "correct",
+        "right",
+        "exactly",
+        "absolutely",
+        "certainly",
+        "definitely",
+        "of",
+        "course",
+        "please",
+        "thanks",
+        "thank",
+        "you",
+        "sir",
+        "ma'am",
+        "we",
+        "do",
+        "don't",
+        "can",
+        "can't",
+        "it",
+        "is",
+        "isn't",
+        "i",
+        "think",
+        "so",
+        "not",
+        "really",
+        "afraid",
+        "that's",
+        "fine",
+        "good",
+        "sounds",
+        "great",
+        "perfect",
+        "works",
+        "that",
+        "sorry",
+        "oh",
+        "sí",
+        "si",
+        "ja",
+        "nein",
+        "oui",
+        "non",
+        "claro",
+        "are",
+        "aren't",
+        "all",
+        "uh",
+        "huh",
+        "mm",
+        "hmm",
+        "mhm",
+        "alright",
     ];
     tokens.len() <= 5 && tokens.iter().all(|token| WORDS.contains(&token.as_str()))
 }
 
-const DIGITS: &[&str] = &["zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+const DIGITS: &[&str] = &[
+    "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+];
 const NUMBERS: &[&str] = &[
-    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
-    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "half", "quarter", "noon",
-    "midnight", "o'clock", "double", "triple",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+    "hundred",
+    "half",
+    "quarter",
+    "noon",
+    "midnight",
+    "o'clock",
+    "double",
+    "triple",
 ];
 
 fn is_amount(token: &str) -> bool {
-    DIGITS[2..].contains(&token) || NUMBERS.contains(&token) || token.chars().any(|c| c.is_ascii_digit())
+    DIGITS[2..].contains(&token)
+        || NUMBERS.contains(&token)
+        || token.chars().any(|c| c.is_ascii_digit())
 }
 
 fn ends_in_time(tokens: &[String]) -> bool {
-    const TAILS: &[&str] = &["pm", "p.m", "am", "a.m", "o'clock", "tonight", "tomorrow", "today", "noon", "thirty", "fifteen"];
-    tokens.last().is_some_and(|token| TAILS.contains(&token.as_str()) || token.contains(':'))
+    const TAILS: &[&str] = &[
+        "pm", "p.m", "am", "a.m", "o'clock", "tonight", "tomorrow", "today", "noon", "thirty",
+        "fifteen",
+    ];
+    tokens
+        .last()
+        .is_some_and(|token| TAILS.contains(&token.as_str()) || token.contains(':'))
 }
 
 /// How many digits a token stands for when somebody dictates a number.
 fn digits(token: &str) -> usize {
     let written = token.chars().filter(char::is_ascii_digit).count();
-    if written > 0 && token.chars().all(|c| c.is_ascii_digit() || "-+()".contains(c)) {
+    if written > 0
+        && token
+            .chars()
+            .all(|c| c.is_ascii_digit() || "-+()".contains(c))
+    {
         written
     } else if DIGITS.contains(&token) {
         1
@@ -223,7 +361,9 @@ fn digits(token: &str) -> usize {
 
 /// A dictated number: the digits at the end of the words.
 fn number(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let run = tokens.iter().rev().take_while(|token| digits(token) > 0 || ["double", "triple", "area", "code", "and"].contains(&token.as_str()));
+    let run = tokens.iter().rev().take_while(|token| {
+        digits(token) > 0 || ["double", "triple", "area", "code", "and"].contains(&token.as_str())
+    });
     let count: usize = run.map(|token| digits(token)).sum();
     let expected = asked == Asked::Number;
     match count {
@@ -232,17 +372,23 @@ fn number(tokens: &[String], asked: Asked) -> Option<Shape> {
         10.. => Some(Shape::NumberComplete),
         1..10 if expected => Some(Shape::NumberUnderWay),
         // "four one five" without having been asked: a number has begun. "seven thirty" has not.
-        3..10 if tokens.iter().rev().take(3).all(|token| digits(token) == 1) => Some(Shape::NumberUnderWay),
+        3..10 if tokens.iter().rev().take(3).all(|token| digits(token) == 1) => {
+            Some(Shape::NumberUnderWay)
+        }
         _ => None,
     }
 }
 
 /// An e-mail address, spoken or written.
 fn address(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let has_at = tokens.iter().any(|token| token.contains('@')) || tokens.iter().skip(1).any(|token| token == "at") && asked == Asked::Email;
+    let has_at = tokens.iter().any(|token| token.contains('@'))
+        || tokens.iter().skip(1).any(|token| token == "at") && asked == Asked::Email;
     let ended = tokens.last().is_some_and(|token| {
-        const ENDS: &[&str] = &["com", "org", "net", "edu", "gov", "io", "co", "uk", "de", "es", "fr", "us", "ca"];
-        ENDS.contains(&token.rsplit('.').next().unwrap_or(token)) && (tokens.len() > 1 || token.contains('@'))
+        const ENDS: &[&str] = &[
+            "com", "org", "net", "edu", "gov", "io", "co", "uk", "de", "es", "fr", "us", "ca",
+        ];
+        ENDS.contains(&token.rsplit('.').next().unwrap_or(token))
+            && (tokens.len() > 1 || token.contains('@'))
     });
     match (has_at, asked == Asked::Email) {
         (true, _) | (_, true) if ended => Some(Shape::EmailComplete),
@@ -254,7 +400,11 @@ fn address(tokens: &[String], asked: Asked) -> Option<Shape> {
 
 /// Letters spelled one by one: at least two at the end, or one when spelling was asked for.
 fn letters(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let run = tokens.iter().rev().take_while(|token| token.chars().count() == 1 && token.chars().all(char::is_alphabetic)).count();
+    let run = tokens
+        .iter()
+        .rev()
+        .take_while(|token| token.chars().count() == 1 && token.chars().all(char::is_alphabetic))
+        .count();
     let needed = if asked == Asked::Spelling { 1 } else { 2 };
     (run >= needed).then_some(Shape::Spelling)
 }

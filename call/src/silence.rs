@@ -22,12 +22,20 @@ pub(crate) fn due(since: Instant, on_hold: bool, config: &CallConfig) -> Instant
 }
 
 fn limit(on_hold: bool, config: &CallConfig) -> Duration {
-    if on_hold { config.hold_limit } else { config.silence_prompt }
+    if on_hold {
+        config.hold_limit
+    } else {
+        config.silence_prompt
+    }
 }
 
 /// Returns what to do about a silence that lasted too long, after so many questions into it.
 pub(crate) fn what(prompts: u8, config: &CallConfig) -> Silence {
-    if prompts < config.silence_prompts { Silence::Ask } else { Silence::GiveUp }
+    if prompts < config.silence_prompts {
+        Silence::Ask
+    } else {
+        Silence::GiveUp
+    }
 }
 
 #[cfg(test)]

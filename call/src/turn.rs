@@ -104,7 +104,12 @@ impl CalleeTurn {
     /// Splits off the words behind `base` into a turn of their own, begun at `started`.
     pub(crate) fn split(&mut self, base: usize, started: Instant) -> Self {
         let mut rest = Self::new(started);
-        rest.finals = self.finals.get(base..).unwrap_or_default().trim_start().to_owned();
+        rest.finals = self
+            .finals
+            .get(base..)
+            .unwrap_or_default()
+            .trim_start()
+            .to_owned();
         rest.partial = std::mem::take(&mut self.partial);
         rest.flush = self.flush.take();
         rest.last_sound = self.last_sound.max(started);
@@ -144,6 +149,9 @@ mod tests {
         turn.add_final("hello");
         assert_eq!(turn.text_from(base), "hello");
         let rest = turn.split(base, origin);
-        assert_eq!((turn.text().as_str(), rest.text().as_str()), ("what time", "hello"));
+        assert_eq!(
+            (turn.text().as_str(), rest.text().as_str()),
+            ("what time", "hello")
+        );
     }
 }

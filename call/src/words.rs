@@ -17,24 +17,85 @@ pub(crate) fn tokens(text: &str) -> Vec<String> {
 
 /// Removes noise marks and surplus space.
 pub(crate) fn clean(text: &str) -> String {
-    text.split_whitespace().filter(|word| !is_noise_mark(word)).collect::<Vec<_>>().join(" ")
+    text.split_whitespace()
+        .filter(|word| !is_noise_mark(word))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn is_noise_mark(word: &str) -> bool {
     let pair = |open, close| word.len() > 1 && word.starts_with(open) && word.ends_with(close);
-    pair('[', ']') || pair('<', '>') || pair('(', ')') || (word.len() > 4 && word.starts_with("++") && word.ends_with("++"))
+    pair('[', ']')
+        || pair('<', '>')
+        || pair('(', ')')
+        || (word.len() > 4 && word.starts_with("++") && word.ends_with("++"))
 }
 
 /// Words by which a listener shows that he listens.
 const BACKCHANNELS: &[&str] = &[
     // English
-    "uh", "huh", "uhhuh", "um", "mm", "mmm", "hmm", "hm", "mhm", "mmhmm", "okay", "ok", "right", "yeah", "yes", "yep",
-    "yup", "ya", "sure", "oh", "ah", "aha", "wow", "great", "good", "perfect", "exactly", "absolutely", "gotcha",
-    "cool", "nice", "fine", "alright", "indeed", "thanks", "true",
+    "uh",
+    "huh",
+    "uhhuh",
+    "um",
+    "mm",
+    "mmm",
+    "hmm",
+    "hm",
+    "mhm",
+    "mmhmm",
+    "okay",
+    "ok",
+    "right",
+    "yeah",
+    "yes",
+    "yep",
+    "yup",
+    "ya",
+    "sure",
+    "oh",
+    "ah",
+    "aha",
+    "wow",
+    "great",
+    "good",
+    "perfect",
+    "exactly",
+    "absolutely",
+    "gotcha",
+    "cool",
+    "nice",
+    "fine",
+    "alright",
+    "indeed",
+    "thanks",
+    "true",
     // Spanish, Portuguese, Italian
-    "sí", "si", "ajá", "vale", "claro", "bueno", "bien", "ya", "sim", "tá", "certo", "sì", "bene", "allora",
+    "sí",
+    "si",
+    "ajá",
+    "vale",
+    "claro",
+    "bueno",
+    "bien",
+    "ya",
+    "sim",
+    "tá",
+    "certo",
+    "sì",
+    "bene",
+    "allora",
     // French, German, Dutch
-    "oui", "ouais", "d'accord", "ja", "jawohl", "genau", "mhh", "gut", "klar", "goed",
+    "oui",
+    "ouais",
+    "d'accord",
+    "ja",
+    "jawohl",
+    "genau",
+    "mhh",
+    "gut",
+    "klar",
+    "goed",
 ];
 /// The same, in several words.
 const BACKCHANNEL_PHRASES: &[&[&str]] = &[
@@ -55,19 +116,95 @@ const BACKCHANNEL_PHRASES: &[&[&str]] = &[
 ];
 /// Words that a callee says on picking up.
 const GREETINGS: &[&str] = &[
-    "hello", "hi", "hey", "hallo", "hola", "allo", "allô", "bonjour", "pronto", "olá", "yes", "yeah", "morning",
-    "evening", "afternoon", "good", "there", "speaking", "this", "is",
+    "hello",
+    "hi",
+    "hey",
+    "hallo",
+    "hola",
+    "allo",
+    "allô",
+    "bonjour",
+    "pronto",
+    "olá",
+    "yes",
+    "yeah",
+    "morning",
+    "evening",
+    "afternoon",
+    "good",
+    "there",
+    "speaking",
+    "this",
+    "is",
 ];
 /// Words of a leave-taking.
 const FAREWELLS: &[&str] = &[
-    "bye", "goodbye", "thanks", "thank", "you", "too", "cheers", "see", "later", "then", "soon", "tonight", "tomorrow",
-    "have", "a", "an", "nice", "good", "great", "lovely", "day", "evening", "night", "afternoon", "weekend", "one",
-    "take", "care", "so", "much", "very", "welcome", "you're", "your", "for", "calling", "and", "now", "we'll",
-    "i'll", "talk", "to", "will", "do", "looking", "forward", "it", "alright", "all", "right", "adiós", "adios",
-    "gracias", "hasta", "luego", "ciao", "tschüss", "danke", "merci", "au", "revoir",
+    "bye",
+    "goodbye",
+    "thanks",
+    "thank",
+    "you",
+    "too",
+    "cheers",
+    "see",
+    "later",
+    "then",
+    "soon",
+    "tonight",
+    "tomorrow",
+    "have",
+    "a",
+    "an",
+    "nice",
+    "good",
+    "great",
+    "lovely",
+    "day",
+    "evening",
+    "night",
+    "afternoon",
+    "weekend",
+    "one",
+    "take",
+    "care",
+    "so",
+    "much",
+    "very",
+    "welcome",
+    "you're",
+    "your",
+    "for",
+    "calling",
+    "and",
+    "now",
+    "we'll",
+    "i'll",
+    "talk",
+    "to",
+    "will",
+    "do",
+    "looking",
+    "forward",
+    "it",
+    "alright",
+    "all",
+    "right",
+    "adiós",
+    "adios",
+    "gracias",
+    "hasta",
+    "luego",
+    "ciao",
+    "tschüss",
+    "danke",
+    "merci",
+    "au",
+    "revoir",
 ];
 /// Single words that are never only listening, however short they are.
-const URGENT: &[&str] = &["no", "wait", "stop", "hey", "sorry", "hello", "what", "why", "who", "nein", "halt", "non"];
+const URGENT: &[&str] = &[
+    "no", "wait", "stop", "hey", "sorry", "hello", "what", "why", "who", "nein", "halt", "non",
+];
 
 /// Whether all words only show that the callee is listening. Long runs are not: a listener says little.
 pub(crate) fn is_backchannel(tokens: &[String]) -> bool {
@@ -76,7 +213,9 @@ pub(crate) fn is_backchannel(tokens: &[String]) -> bool {
     }
     let mut rest = tokens;
     while let [first, after @ ..] = rest {
-        let phrase = BACKCHANNEL_PHRASES.iter().find(|phrase| starts_with(rest, phrase));
+        let phrase = BACKCHANNEL_PHRASES
+            .iter()
+            .find(|phrase| starts_with(rest, phrase));
         rest = match phrase {
             Some(phrase) => &rest[phrase.len()..],
             None if BACKCHANNELS.contains(&first.as_str()) => after,
@@ -88,7 +227,9 @@ pub(crate) fn is_backchannel(tokens: &[String]) -> bool {
 
 /// Whether the callee only makes up his mind to speak ("um").
 pub(crate) fn is_hesitation(tokens: &[String]) -> bool {
-    tokens.iter().all(|word| ["um", "uh", "er", "erm", "uhm", "hmm", "äh", "ähm", "euh"].contains(&word.as_str()))
+    tokens.iter().all(|word| {
+        ["um", "uh", "er", "erm", "uhm", "hmm", "äh", "ähm", "euh"].contains(&word.as_str())
+    })
 }
 
 /// Whether a lone word is one that a callee says to be heard at once.
@@ -105,9 +246,9 @@ pub(crate) fn is_greeting(tokens: &[String]) -> bool {
 
 /// Whether these words do no more than take leave.
 pub(crate) fn is_farewell(tokens: &[String]) -> bool {
-    tokens.iter().all(|word| {
-        FAREWELLS.contains(&word.as_str()) || BACKCHANNELS.contains(&word.as_str())
-    })
+    tokens
+        .iter()
+        .all(|word| FAREWELLS.contains(&word.as_str()) || BACKCHANNELS.contains(&word.as_str()))
 }
 
 /// Whether the callee asks to be given time.
@@ -157,7 +298,9 @@ pub(crate) fn is_queue_announcement(tokens: &[String]) -> bool {
         &["thank", "you", "for", "your", "patience"],
     ];
     // "Thank you for holding, this is Maria" is a person.
-    let person = contains(tokens, &["this", "is"]) || contains(tokens, &["how", "can", "i"]) || contains(tokens, &["how", "may", "i"]);
+    let person = contains(tokens, &["this", "is"])
+        || contains(tokens, &["how", "can", "i"])
+        || contains(tokens, &["how", "may", "i"]);
     !person && PHRASES.iter().any(|phrase| contains(tokens, phrase))
 }
 
@@ -168,13 +311,18 @@ pub(crate) fn is_echo_of(heard: &[String], spoken: &[String]) -> bool {
         return false;
     }
     let mut spoken = spoken.iter();
-    let found = heard.iter().filter(|word| spoken.clone().any(|s| s == *word) && spoken.any(|s| s == *word)).count();
+    let found = heard
+        .iter()
+        .filter(|word| spoken.clone().any(|s| s == *word) && spoken.any(|s| s == *word))
+        .count();
     found * 10 >= heard.len() * 8
 }
 
 /// Whether `phrase` occurs in `tokens` as consecutive words.
 pub(crate) fn contains(tokens: &[String], phrase: &[&str]) -> bool {
-    tokens.windows(phrase.len()).any(|window| window.iter().zip(phrase).all(|(a, b)| a == b))
+    tokens
+        .windows(phrase.len())
+        .any(|window| window.iter().zip(phrase).all(|(a, b)| a == b))
 }
 
 fn starts_with(tokens: &[String], phrase: &[&str]) -> bool {
@@ -191,16 +339,37 @@ mod tests {
 
     #[test]
     fn words_lose_punctuation_case_and_noise_marks() {
-        assert_eq!(t("  Uh-huh, [NOISE] O'Neil's (laughs) <sil> ++cough++ 7.30! "), ["uh", "huh", "o'neil's", "7.30"]);
+        assert_eq!(
+            t("  Uh-huh, [NOISE] O'Neil's (laughs) <sil> ++cough++ 7.30! "),
+            ["uh", "huh", "o'neil's", "7.30"]
+        );
         assert_eq!(clean(" [noise] Yes  please. "), "Yes please.");
     }
 
     #[test]
     fn listening_is_told_from_speaking() {
-        for listening in ["uh-huh", "Mm-hmm.", "okay", "yeah, right", "I see", "oh okay got it", "sí, claro", "d'accord"] {
+        for listening in [
+            "uh-huh",
+            "Mm-hmm.",
+            "okay",
+            "yeah, right",
+            "I see",
+            "oh okay got it",
+            "sí, claro",
+            "d'accord",
+        ] {
             assert!(is_backchannel(&t(listening)), "{listening}");
         }
-        for speaking in ["", "no", "wait", "okay but when", "yes we do", "right now", "I see a problem", "hello"] {
+        for speaking in [
+            "",
+            "no",
+            "wait",
+            "okay but when",
+            "yes we do",
+            "right now",
+            "I see a problem",
+            "hello",
+        ] {
             assert!(!is_backchannel(&t(speaking)), "{speaking}");
         }
     }
@@ -211,7 +380,14 @@ mod tests {
             assert!(is_greeting(&t(greeting)), "{greeting}");
         }
         assert!(!is_greeting(&t("hello who is this please tell me")));
-        for farewell in ["bye", "okay bye bye", "thank you, you too, goodbye", "have a nice evening", "see you tonight", ""] {
+        for farewell in [
+            "bye",
+            "okay bye bye",
+            "thank you, you too, goodbye",
+            "have a nice evening",
+            "see you tonight",
+            "",
+        ] {
             assert!(is_farewell(&t(farewell)), "{farewell}");
         }
         assert!(!is_farewell(&t("wait what was the name")));
@@ -222,8 +398,12 @@ mod tests {
         assert!(asks_to_hold(&t("Sure, hold on a second")));
         assert!(asks_to_hold(&t("let me check for you")));
         assert!(!asks_to_hold(&t("we hold tables for ten minutes")));
-        assert!(is_queue_announcement(&t("Your call is important to us. Please stay on the line.")));
-        assert!(!is_queue_announcement(&t("thank you for holding this is Maria")));
+        assert!(is_queue_announcement(&t(
+            "Your call is important to us. Please stay on the line."
+        )));
+        assert!(!is_queue_announcement(&t(
+            "thank you for holding this is Maria"
+        )));
     }
 
     #[test]

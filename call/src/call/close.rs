@@ -21,13 +21,17 @@ impl Call {
     /// Keeps the silence timer set while the agent waits for the callee.
     pub(super) fn watch_silence(&mut self) {
         let resting = self.muted || self.mailbox || self.reply.is_some();
-        let heard = self.turn.as_ref().is_some_and(crate::turn::CalleeTurn::has_words);
+        let heard = self
+            .turn
+            .as_ref()
+            .is_some_and(crate::turn::CalleeTurn::has_words);
         if resting || heard {
             self.timers.stop(Timer::Silence);
         } else if !self.callee_has_floor() || self.timers.get(Timer::Silence).is_none() {
             let on_hold = self.hold.asked || self.hold.music;
             let due = silence::due(self.idle_since, on_hold, &self.config);
-            self.timers.set(Timer::Silence, due.max(self.now + Duration::from_millis(1)));
+            self.timers
+                .set(Timer::Silence, due.max(self.now + Duration::from_millis(1)));
         }
     }
 
@@ -46,11 +50,23 @@ impl Call {
             Silence::Ask => {
                 self.prompts = self.prompts.saturating_add(1);
                 self.hold = super::Hold::default();
-                self.think(Some("The callee has been silent for a while. Ask whether they are still there."), out);
+                self.think(
+                    Some(
+                        "The callee has been silent for a while. Ask whether they are still there.",
+                    ),
+                    out,
+                );
             }
             Silence::GiveUp => {
                 let text = self.config.phrases.nobody.clone();
-                self.speak(Purpose::Goodbye { end: End::Silence, firm: false }, &text, out);
+                self.speak(
+                    Purpose::Goodbye {
+                        end: End::Silence,
+                        firm: false,
+                    },
+                    &text,
+                    out,
+                );
             }
         }
     }
@@ -81,7 +97,11 @@ impl Call {
         self.timers.stop(Timer::WrapUp);
         self.timers.stop(Timer::Linger);
         let phrases = &self.config.phrases;
-        let text = if matches!(end, End::Failed(_)) { phrases.sorry.clone() } else { phrases.goodbye.clone() };
+        let text = if matches!(end, End::Failed(_)) {
+            phrases.sorry.clone()
+        } else {
+            phrases.goodbye.clone()
+        };
         self.speak(Purpose::Goodbye { end, firm: true }, &text, out);
     }
 
@@ -95,7 +115,11 @@ impl Call {
     }
 
     pub(super) fn closing_firmly(&self) -> bool {
-        self.closing.is_some_and(|closing| closing.firm) || self.reply.as_ref().is_some_and(crate::reply::Reply::is_firm)
+        self.closing.is_some_and(|closing| closing.firm)
+            || self
+                .reply
+                .as_ref()
+                .is_some_and(crate::reply::Reply::is_firm)
     }
 
     /// The last words were heard: the line closes after a moment.
@@ -104,14 +128,16 @@ impl Call {
         let latest = self.now + LINGER_MAX;
         self.closing = Some(Closing { end, firm, latest });
         self.timers.stop(Timer::Silence);
-        self.timers.set(Timer::Linger, self.now + self.config.goodbye_linger);
+        self.timers
+            .set(Timer::Linger, self.now + self.config.goodbye_linger);
     }
 
     pub(super) fn on_linger(&mut self, out: &mut Vec<Action>) {
         let Some(closing) = self.closing else { return };
         let speaking = self.callee_has_floor() && !closing.firm;
         if speaking && self.now < closing.latest {
-            self.timers.set(Timer::Linger, (self.now + LOOK_AGAIN).min(closing.latest));
+            self.timers
+                .set(Timer::Linger, (self.now + LOOK_AGAIN).min(closing.latest));
         } else {
             self.hang_up(closing.end, out);
         }
@@ -146,8 +172,14 @@ impl Call {
         if self.phase == Phase::Over {
             return;
         }
-        let decided = self.turn.as_ref().is_some_and(|turn| turn.decided.is_some());
-        let sounded = self.reply.as_ref().is_some_and(|reply| reply.ledger.has_sounded());
+        let decided = self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.decided.is_some());
+        let sounded = self
+            .reply
+            .as_ref()
+            .is_some_and(|reply| reply.ledger.has_sounded());
         if decided && !sounded {
             self.commit_turn(None, out);
         }

@@ -23,7 +23,9 @@ impl Call {
             Command::Mute(muted) => self.on_mute(muted, out),
             Command::HangUp => self.end_politely(End::AgentHungUp, out),
             Command::Cancel { now: true } => self.hang_up(End::Canceled, out),
-            Command::Cancel { now: false } | Command::Drain => self.end_politely(End::Canceled, out),
+            Command::Cancel { now: false } | Command::Drain => {
+                self.end_politely(End::Canceled, out)
+            }
         }
     }
 
@@ -35,7 +37,9 @@ impl Call {
         }
         self.says.push_back(text);
         let thinking = self.reply.as_ref().is_some_and(|reply| {
-            reply.purpose == Purpose::Answer && reply.ledger.is_empty() && self.phase == Phase::Talking
+            reply.purpose == Purpose::Answer
+                && reply.ledger.is_empty()
+                && self.phase == Phase::Talking
         });
         if thinking {
             let answering = self.reply.as_ref().is_some_and(|reply| reply.released);
@@ -53,7 +57,10 @@ impl Call {
             self.greeted = true;
             self.owed = None;
             self.says.clear();
-            let decided = self.turn.as_ref().is_some_and(|turn| turn.decided.is_some());
+            let decided = self
+                .turn
+                .as_ref()
+                .is_some_and(|turn| turn.decided.is_some());
             if decided {
                 self.commit_turn(None, out);
             }
@@ -63,7 +70,11 @@ impl Call {
     }
 
     pub(super) fn press_keys(&mut self, keys: &str, out: &mut Vec<Action>) {
-        let keys: String = keys.chars().filter(|key| key.is_ascii_digit() || "*#ABCDw".contains(*key)).take(KEYS_MAX).collect();
+        let keys: String = keys
+            .chars()
+            .filter(|key| key.is_ascii_digit() || "*#ABCDw".contains(*key))
+            .take(KEYS_MAX)
+            .collect();
         if keys.is_empty() || self.phase != Phase::Talking {
             count(&mut self.counters.senseless);
             return;
@@ -72,7 +83,8 @@ impl Call {
         for key in keys.chars().filter(|&key| key != 'w') {
             out.push(Action::Publish(Note::Dtmf(key, true)));
         }
-        self.history.push_note(&format!("Keys were pressed: {keys}"));
+        self.history
+            .push_note(&format!("Keys were pressed: {keys}"));
         self.idle_since = self.now;
     }
 
@@ -92,8 +104,14 @@ impl Call {
         self.muted = muted;
         self.idle_since = self.now;
         if muted && self.phase == Phase::Talking {
-            let answering = self.reply.as_ref().is_some_and(|reply| reply.purpose == Purpose::Answer);
-            let sounded = self.reply.as_ref().is_some_and(|reply| reply.ledger.has_sounded());
+            let answering = self
+                .reply
+                .as_ref()
+                .is_some_and(|reply| reply.purpose == Purpose::Answer);
+            let sounded = self
+                .reply
+                .as_ref()
+                .is_some_and(|reply| reply.ledger.has_sounded());
             if answering && !sounded {
                 self.owed = Some(None);
                 self.commit_turn(None, out);

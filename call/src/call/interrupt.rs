@@ -17,7 +17,12 @@ const NOISY_AFTER: u8 = 2;
 
 impl Call {
     /// The callee makes a sound. Whatever the agent has under way waits.
-    pub(super) fn on_floor_taken(&mut self, _since: Instant, voiced: Duration, out: &mut Vec<Action>) {
+    pub(super) fn on_floor_taken(
+        &mut self,
+        _since: Instant,
+        voiced: Duration,
+        out: &mut Vec<Action>,
+    ) {
         let Some(reply) = &mut self.reply else {
             self.reopen();
             return;
@@ -41,9 +46,18 @@ impl Call {
             return;
         }
         let base = self.barge_in.take().map(|barge_in| barge_in.base);
-        let base = base.or(self.turn.as_ref().map(crate::turn::CalleeTurn::base)).unwrap_or_default();
-        self.barge_in = Some(BargeIn { at: self.now, base, voiced, ended: false, resumed: false });
-        self.timers.set(Timer::BargeIn, self.now + self.config.barge_in_decide);
+        let base = base
+            .or(self.turn.as_ref().map(crate::turn::CalleeTurn::base))
+            .unwrap_or_default();
+        self.barge_in = Some(BargeIn {
+            at: self.now,
+            base,
+            voiced,
+            ended: false,
+            resumed: false,
+        });
+        self.timers
+            .set(Timer::BargeIn, self.now + self.config.barge_in_decide);
         self.timers.stop(Timer::Playout);
         if self.sound_open {
             self.sound_open = false;
@@ -51,7 +65,12 @@ impl Call {
         }
     }
 
-    pub(super) fn on_barge_in_going(&mut self, voiced: Duration, echo: bool, out: &mut Vec<Action>) {
+    pub(super) fn on_barge_in_going(
+        &mut self,
+        voiced: Duration,
+        echo: bool,
+        out: &mut Vec<Action>,
+    ) {
         if let Some(barge_in) = &mut self.barge_in {
             barge_in.voiced = barge_in.voiced.max(voiced);
             if echo {
@@ -63,7 +82,9 @@ impl Call {
     }
 
     pub(super) fn on_barge_in_ended(&mut self, voiced: Duration, out: &mut Vec<Action>) {
-        let Some(barge_in) = &mut self.barge_in else { return };
+        let Some(barge_in) = &mut self.barge_in else {
+            return;
+        };
         barge_in.voiced = barge_in.voiced.max(voiced);
         barge_in.ended = true;
         if !barge_in.resumed {
@@ -76,8 +97,12 @@ impl Call {
 
     /// Judges the sound over the agent's speech with what is known now.
     pub(super) fn judge(&mut self, out: &mut Vec<Action>) {
-        let (Some(barge_in), Some(reply)) = (&self.barge_in, &self.reply) else { return };
-        let heard = self.turn.as_ref().map_or_else(Vec::new, |turn| words::tokens(&turn.text_from(barge_in.base)));
+        let (Some(barge_in), Some(reply)) = (&self.barge_in, &self.reply) else {
+            return;
+        };
+        let heard = self.turn.as_ref().map_or_else(Vec::new, |turn| {
+            words::tokens(&turn.text_from(barge_in.base))
+        });
         let agent = reply.ledger.tokens();
         let sound = Sound {
             words: &heard,
@@ -89,8 +114,14 @@ impl Call {
             leaving: reply.ends_call(),
             noisy: self.wordless.interruptions >= NOISY_AFTER,
         };
-        let limits = Limits { decide: self.config.barge_in_decide, voiced: self.config.barge_in_voiced };
-        let answers = !heard.is_empty() && sound.ended && reply.ledger.asked() && words::is_backchannel(&heard);
+        let limits = Limits {
+            decide: self.config.barge_in_decide,
+            voiced: self.config.barge_in_voiced,
+        };
+        let answers = !heard.is_empty()
+            && sound.ended
+            && reply.ledger.asked()
+            && words::is_backchannel(&heard);
         match barge_in::verdict(sound, limits) {
             Verdict::Interruption => self.give_way(heard.is_empty(), out),
             Verdict::FalseAlarm if answers => self.give_way(false, out),
@@ -103,8 +134,15 @@ impl Call {
     /// A real interruption: the agent gives way, and what it had been heard saying is what it said.
     fn give_way(&mut self, wordless: bool, out: &mut Vec<Action>) {
         let base = self.barge_in.as_ref().map_or(0, |barge_in| barge_in.base);
-        let opening = self.reply.as_ref().is_some_and(|reply| reply.purpose == Purpose::Opening);
-        if self.reply.as_ref().is_some_and(crate::reply::Reply::ends_call) {
+        let opening = self
+            .reply
+            .as_ref()
+            .is_some_and(|reply| reply.purpose == Purpose::Opening);
+        if self
+            .reply
+            .as_ref()
+            .is_some_and(crate::reply::Reply::ends_call)
+        {
             self.revived = self.revived.saturating_add(1);
         }
         let heard = self.cut_reply(out);
@@ -121,7 +159,9 @@ impl Call {
 
     /// A false alarm: the agent goes on from a little before where it stopped.
     fn go_on(&mut self, out: &mut Vec<Action>) {
-        let Some(barge_in) = &mut self.barge_in else { return };
+        let Some(barge_in) = &mut self.barge_in else {
+            return;
+        };
         barge_in.resumed = true;
         self.timers.set(Timer::BargeIn, self.now + LATE_WORDS);
         out.push(Action::Publish(Note::FalseAlarm));
@@ -164,10 +204,16 @@ impl Call {
         let tokens = words::tokens(text);
         let own = words::is_echo_of(&tokens, &reply.ledger.tokens());
         match self.voice {
-            Some(voice) if !own && (!voice.echo || tokens.len() >= 2 && !words::is_backchannel(&tokens)) => {
+            Some(voice)
+                if !own
+                    && (!voice.echo || tokens.len() >= 2 && !words::is_backchannel(&tokens)) =>
+            {
                 let voiced = self.now.saturating_duration_since(voice.since);
                 if !reply.is_firm() && !words::is_backchannel(&tokens) {
-                    self.voice = Some(super::Voice { echo: false, ..voice });
+                    self.voice = Some(super::Voice {
+                        echo: false,
+                        ..voice
+                    });
                     self.begin_barge_in(voiced, out);
                 }
                 true
@@ -186,7 +232,11 @@ impl Call {
     /// Whether these are the agent's last words, come back just after it stopped.
     fn is_echo_tail(&mut self, text: &str) -> bool {
         let echo = self.voice.is_some_and(|voice| voice.echo);
-        let own = echo && words::is_echo_of(&words::tokens(text), &words::tokens(self.history.last_agent()));
+        let own = echo
+            && words::is_echo_of(
+                &words::tokens(text),
+                &words::tokens(self.history.last_agent()),
+            );
         if own {
             super::count(&mut self.counters.echo);
         }

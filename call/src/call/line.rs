@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Phase, count};
 use crate::{
-    Action, AnsweredBy, End, Failure, LineEvent, Note, Status, Timer, Tone, Voicemail,
-    answer,
+    Action, AnsweredBy, End, Failure, LineEvent, Note, Status, Timer, Tone, Voicemail, answer,
     reply::{Purpose, Reply},
 };
 
@@ -46,9 +45,13 @@ impl Call {
             }
             None => {
                 self.reply = Some(reply);
-                self.timers.set(Timer::Think, self.now + self.config.think_limit);
+                self.timers
+                    .set(Timer::Think, self.now + self.config.think_limit);
                 let history = self.history.with(None);
-                out.push(Action::Think { generation, history });
+                out.push(Action::Think {
+                    generation,
+                    history,
+                });
             }
         }
     }
@@ -63,7 +66,8 @@ impl Call {
         self.timers.stop(Timer::Ring);
         self.timers.set(Timer::MaxDuration, self.now + limit);
         self.timers.set(Timer::Goodbye, self.now + (limit - lead));
-        self.timers.set(Timer::Greeting, self.now + self.config.greeting_wait);
+        self.timers
+            .set(Timer::Greeting, self.now + self.config.greeting_wait);
     }
 
     pub(super) fn on_rung_out(&mut self, out: &mut Vec<Action>) {
@@ -72,7 +76,12 @@ impl Call {
 
     /// The agent greets: with the opening that was prepared, or with one that is still to be thought of.
     pub(super) fn greet(&mut self, out: &mut Vec<Action>) {
-        if self.greeted || self.phase != Phase::Talking || self.callee_has_floor() || self.mailbox || self.muted {
+        if self.greeted
+            || self.phase != Phase::Talking
+            || self.callee_has_floor()
+            || self.mailbox
+            || self.muted
+        {
             return;
         }
         self.greeted = true;
@@ -88,7 +97,11 @@ impl Call {
     pub(super) fn drop_opening(&mut self, out: &mut Vec<Action>) {
         self.greeted = true;
         self.timers.stop(Timer::Greeting);
-        if self.reply.as_ref().is_some_and(|reply| reply.purpose == Purpose::Opening && !reply.released) {
+        if self
+            .reply
+            .as_ref()
+            .is_some_and(|reply| reply.purpose == Purpose::Opening && !reply.released)
+        {
             self.drop_reply(out);
         }
     }
@@ -143,7 +156,9 @@ impl Call {
     }
 
     pub(super) fn leave_message(&mut self, out: &mut Vec<Action>) {
-        let Voicemail::LeaveMessage(text) = self.config.voicemail.clone() else { return };
+        let Voicemail::LeaveMessage(text) = self.config.voicemail.clone() else {
+            return;
+        };
         if self.mailbox && self.reply.is_none() {
             self.commit_turn(None, out);
             self.speak(Purpose::Message, &text, out);
@@ -154,9 +169,13 @@ impl Call {
         match tone {
             Tone::Beep => self.on_beep(out),
             Tone::Busy => self.hang_up(End::CalleeHungUp, out),
-            Tone::Sit if self.callee_turns == 0 => self.hang_up(End::Failed(Failure::InvalidNumber), out),
+            Tone::Sit if self.callee_turns == 0 => {
+                self.hang_up(End::Failed(Failure::InvalidNumber), out)
+            }
             Tone::Fax => {
-                out.push(Action::Publish(Note::Warning("A fax machine answered the call.")));
+                out.push(Action::Publish(Note::Warning(
+                    "A fax machine answered the call.",
+                )));
                 self.hang_up(End::AgentHungUp, out);
             }
             Tone::Ringback => self.hold.music = true,
@@ -166,8 +185,13 @@ impl Call {
 
     fn on_beep(&mut self, out: &mut Vec<Action>) {
         let since = self.now.saturating_duration_since(self.answered_at);
-        let (text, voiced) = self.turn.as_ref().map_or_else(Default::default, |turn| (turn.text(), turn.voiced));
-        if self.answered_by == AnsweredBy::Unknown && answer::beep_means_mailbox(&text, voiced, since) {
+        let (text, voiced) = self
+            .turn
+            .as_ref()
+            .map_or_else(Default::default, |turn| (turn.text(), turn.voiced));
+        if self.answered_by == AnsweredBy::Unknown
+            && answer::beep_means_mailbox(&text, voiced, since)
+        {
             self.on_answered_by(AnsweredBy::Voicemail, out);
         }
         if self.mailbox && self.phase == Phase::Talking && self.reply.is_none() {

@@ -35,7 +35,11 @@ impl Call {
         match event {
             VoiceEvent::Started { voiced, echo } => self.on_voice_started(voiced, echo, out),
             VoiceEvent::Going { voiced, echo } => self.on_voice_going(voiced, echo, out),
-            VoiceEvent::Ended { silence, voiced, prosody } => self.on_voice_ended(silence, voiced, prosody, out),
+            VoiceEvent::Ended {
+                silence,
+                voiced,
+                prosody,
+            } => self.on_voice_ended(silence, voiced, prosody, out),
             VoiceEvent::Tone(tone) => self.on_tone(tone, out),
             VoiceEvent::Music(playing) => {
                 self.hold.music = playing;
@@ -57,7 +61,12 @@ impl Call {
     }
 
     /// The callee speaks: opens a turn, or goes on with the open one.
-    fn begin_stretch(&mut self, since: std::time::Instant, voiced: Duration, out: &mut Vec<Action>) {
+    fn begin_stretch(
+        &mut self,
+        since: std::time::Instant,
+        voiced: Duration,
+        out: &mut Vec<Action>,
+    ) {
         self.timers.stop(Timer::Flush);
         self.timers.stop(Timer::EndOfTurn);
         self.timers.stop(Timer::Greeting);
@@ -75,12 +84,20 @@ impl Call {
         self.timers.set(Timer::Voice, self.now + VOICE_LOST);
         match before {
             // Heard longer, it is no echo after all, or its start was never reported.
-            None | Some(Voice { echo: true, .. }) if !echo => self.begin_stretch(since, voiced, out),
+            None | Some(Voice { echo: true, .. }) if !echo => {
+                self.begin_stretch(since, voiced, out)
+            }
             _ => self.on_barge_in_going(voiced, echo, out),
         }
     }
 
-    fn on_voice_ended(&mut self, silence: Duration, voiced: Duration, prosody: Prosody, out: &mut Vec<Action>) {
+    fn on_voice_ended(
+        &mut self,
+        silence: Duration,
+        voiced: Duration,
+        prosody: Prosody,
+        out: &mut Vec<Action>,
+    ) {
         let Some(voice) = self.voice.take() else {
             count(&mut self.counters.senseless);
             return;
@@ -90,7 +107,9 @@ impl Call {
             return;
         }
         let ended = self.now.checked_sub(silence).unwrap_or(self.now);
-        let turn = self.turn.get_or_insert_with(|| CalleeTurn::new(voice.since));
+        let turn = self
+            .turn
+            .get_or_insert_with(|| CalleeTurn::new(voice.since));
         turn.last_sound = turn.last_sound.max(ended);
         turn.voiced += voiced;
         turn.prosody = prosody;
@@ -104,13 +123,19 @@ impl Call {
     /// The end of a voice was never reported: it ends now.
     pub(super) fn on_voice_lost(&mut self, out: &mut Vec<Action>) {
         if let Some(voice) = self.voice {
-            let voiced = self.now.saturating_duration_since(voice.since).saturating_sub(VOICE_LOST);
+            let voiced = self
+                .now
+                .saturating_duration_since(voice.since)
+                .saturating_sub(VOICE_LOST);
             self.on_voice_ended(VOICE_LOST, voiced, Prosody::default(), out);
         }
     }
 
     fn is_echo(&self, echo: f32) -> bool {
-        let speaking = self.reply.as_ref().is_some_and(crate::reply::Reply::is_speaking);
+        let speaking = self
+            .reply
+            .as_ref()
+            .is_some_and(crate::reply::Reply::is_speaking);
         let tail = self.now.saturating_duration_since(self.idle_since) < ECHO_TAIL && self.greeted;
         (speaking || tail) && echo >= self.config.echo_threshold
     }
@@ -120,7 +145,8 @@ impl Call {
         let mark = self.next_mark();
         let Some(turn) = &mut self.turn else { return };
         turn.flush = Some(mark);
-        self.timers.set(Timer::Words, self.now + self.config.words_limit);
+        self.timers
+            .set(Timer::Words, self.now + self.config.words_limit);
         out.push(Action::Flush(mark));
     }
 
@@ -154,9 +180,14 @@ impl Call {
     }
 
     fn on_final(&mut self, text: &str, mark: Option<FlushMark>, out: &mut Vec<Action>) {
-        let answers = self.turn.as_ref().is_some_and(|turn| turn.flush.is_some() && turn.flush == mark);
+        let answers = self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.flush.is_some() && turn.flush == mark);
         if !answers && (words::tokens(text).is_empty() || !self.accepts_words(text, out)) {
-            if mark.is_none() && let Some(turn) = &mut self.turn {
+            if mark.is_none()
+                && let Some(turn) = &mut self.turn
+            {
                 turn.set_partial("");
             }
             return;
@@ -209,7 +240,9 @@ impl Call {
     fn drop_outdated_try(&mut self, out: &mut Vec<Action>) {
         let Some(turn) = &self.turn else { return };
         let outdated = self.reply.as_ref().is_some_and(|reply| {
-            !reply.released && reply.purpose == Purpose::Answer && !same_words(&reply.based_on, &turn.text())
+            !reply.released
+                && reply.purpose == Purpose::Answer
+                && !same_words(&reply.based_on, &turn.text())
         });
         if outdated && turn.has_words() {
             self.drop_reply(out);
@@ -219,15 +252,27 @@ impl Call {
     /// Decides whether the callee has finished, from the silence so far and everything known. Sets the timer for
     /// the next look when not.
     pub(super) fn evaluate(&mut self, out: &mut Vec<Action>) {
-        if self.voice.is_some_and(|voice| !voice.echo) || self.barge_in.is_some() || self.closing_firmly() {
+        if self.voice.is_some_and(|voice| !voice.echo)
+            || self.barge_in.is_some()
+            || self.closing_firmly()
+        {
             return;
         }
-        if self.reply.as_ref().is_some_and(|reply| reply.released && !reply.is_finished()) {
+        if self
+            .reply
+            .as_ref()
+            .is_some_and(|reply| reply.released && !reply.is_finished())
+        {
             return;
         }
         let Some(turn) = &self.turn else { return };
         let shape = shape::shape(&turn.text(), self.asked, self.callee_turns == 0);
-        let evidence = Evidence { shape, asked: self.asked, prosody: turn.prosody, menu: self.menu };
+        let evidence = Evidence {
+            shape,
+            asked: self.asked,
+            prosody: turn.prosody,
+            menu: self.menu,
+        };
         let required = endpoint::required(evidence, &self.habit, self.config.patience);
         let due = turn.last_sound + required;
         let waits_for_words = turn.flush.is_some() || self.timers.get(Timer::Flush).is_some();
@@ -259,7 +304,15 @@ impl Call {
 
     /// Asks the model before the decision, when the words look whole.
     fn try_early(&mut self, shape: Shape, out: &mut Vec<Action>) {
-        let whole = matches!(shape, Shape::Short | Shape::Complete | Shape::Part | Shape::Neutral | Shape::NumberComplete | Shape::EmailComplete);
+        let whole = matches!(
+            shape,
+            Shape::Short
+                | Shape::Complete
+                | Shape::Part
+                | Shape::Neutral
+                | Shape::NumberComplete
+                | Shape::EmailComplete
+        );
         if !whole || self.reply.is_some() || !self.greeted || self.answers_nobody() {
             return;
         }
@@ -274,7 +327,12 @@ impl Call {
 
     /// Whether a callee's turn would get no answer of the model now.
     fn answers_nobody(&self) -> bool {
-        self.muted || self.mailbox || self.closing.is_some() || self.wrap_up.is_some() || !self.says.is_empty() || self.menu && self.turn.is_none()
+        self.muted
+            || self.mailbox
+            || self.closing.is_some()
+            || self.wrap_up.is_some()
+            || !self.says.is_empty()
+            || self.menu && self.turn.is_none()
     }
 
     /// The decision: the callee has finished.
@@ -286,7 +344,11 @@ impl Call {
         let now = self.now;
         let Some(turn) = &mut self.turn else { return };
         let decided = *turn.decided.get_or_insert(now);
-        let marks = Marks { last_sound: turn.last_sound, decided, words: turn.words_at.unwrap_or(decided).max(decided) };
+        let marks = Marks {
+            last_sound: turn.last_sound,
+            decided,
+            words: turn.words_at.unwrap_or(decided).max(decided),
+        };
         let text = turn.text();
         let tokens = words::tokens(&text);
         self.timers.stop(Timer::EndOfTurn);
@@ -320,7 +382,9 @@ impl Call {
             self.drop_reply(out);
             return;
         }
-        let fits = self.reply.as_ref().is_some_and(|reply| reply.purpose == Purpose::Opening || same_words(&reply.based_on, &text));
+        let fits = self.reply.as_ref().is_some_and(|reply| {
+            reply.purpose == Purpose::Opening || same_words(&reply.based_on, &text)
+        });
         if !fits {
             self.drop_reply(out);
             self.ask_model(out);
@@ -339,16 +403,25 @@ impl Call {
         if turn.voiced >= UTTERANCE {
             self.wordless.count = self.wordless.count.saturating_add(1);
         }
-        if self.wordless.count >= WORDLESS_MAX && !self.wordless.told && self.reply.is_none() && self.greeted && !self.hold.music {
+        if self.wordless.count >= WORDLESS_MAX
+            && !self.wordless.told
+            && self.reply.is_none()
+            && self.greeted
+            && !self.hold.music
+        {
             self.wordless.told = true;
-            self.owed = Some(Some("The callee said something that could not be understood."));
+            self.owed = Some(Some(
+                "The callee said something that could not be understood.",
+            ));
         }
     }
 
     /// The turn goes into transcript and history: nobody can go on with it any more. Words behind `base`, if
     /// given, stay in a new open turn.
     pub(super) fn commit_turn(&mut self, base: Option<usize>, out: &mut Vec<Action>) {
-        let Some(mut turn) = self.turn.take() else { return };
+        let Some(mut turn) = self.turn.take() else {
+            return;
+        };
         if let Some(base) = base {
             self.turn = Some(turn.split(base, self.now));
         }

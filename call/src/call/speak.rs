@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::{Call, Phase, count};
 use crate::{
-    Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer, Tool, Turn,
+    Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer,
+    Tool, Turn,
     reply::{Purpose, Reply},
     shape,
 };
@@ -35,8 +36,12 @@ impl Call {
         let history = self.history.with(open.as_deref());
         reply.based_on = open.unwrap_or_default();
         self.reply = Some(reply);
-        self.timers.set(Timer::Think, self.now + self.config.think_limit);
-        out.push(Action::Think { generation, history });
+        self.timers
+            .set(Timer::Think, self.now + self.config.think_limit);
+        out.push(Action::Think {
+            generation,
+            history,
+        });
     }
 
     /// Speaks a text that is known.
@@ -52,13 +57,16 @@ impl Call {
 
     /// The reply may sound from now on.
     pub(super) fn release(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = self.reply.as_mut().filter(|reply| !reply.released) else { return };
+        let Some(reply) = self.reply.as_mut().filter(|reply| !reply.released) else {
+            return;
+        };
         reply.released = true;
         if matches!(reply.purpose, Purpose::Answer | Purpose::Opening) {
             out.push(Action::Publish(Note::Thinking(reply.generation)));
         }
         if reply.writing && reply.first_text.is_none() {
-            self.timers.set(Timer::Filler, self.now + self.config.think_filler);
+            self.timers
+                .set(Timer::Filler, self.now + self.config.think_filler);
         }
         let waiting = !reply.ledger.is_empty();
         if waiting {
@@ -80,7 +88,9 @@ impl Call {
     /// waits for its release.
     pub(super) fn pump(&mut self, out: &mut Vec<Action>) {
         let paused = self.barge_in.is_some();
-        let Some(reply) = self.reply.as_mut() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
         if !reply.released && reply.purpose != Purpose::Opening || reply.ready.is_empty() {
             return;
         }
@@ -90,7 +100,10 @@ impl Call {
             out.push(Action::Resume);
         }
         while let Some(text) = reply.ready.pop_front() {
-            let clause = ClauseId { generation: reply.generation, index: reply.ledger.push(text.clone()) };
+            let clause = ClauseId {
+                generation: reply.generation,
+                index: reply.ledger.push(text.clone()),
+            };
             out.push(Action::Speak { clause, text });
         }
         self.timers.stop(Timer::Filler);
@@ -98,9 +111,16 @@ impl Call {
         self.watch_playout();
     }
 
-    pub(super) fn on_reply(&mut self, generation: crate::Generation, event: ReplyEvent, out: &mut Vec<Action>) {
+    pub(super) fn on_reply(
+        &mut self,
+        generation: crate::Generation,
+        event: ReplyEvent,
+        out: &mut Vec<Action>,
+    ) {
         let (now, limit) = (self.now, self.config.think_limit);
-        let Some(reply) = self.alive(generation) else { return };
+        let Some(reply) = self.alive(generation) else {
+            return;
+        };
         if !reply.writing {
             count(&mut self.counters.stale);
             return;
@@ -112,7 +132,9 @@ impl Call {
                 }
                 if !reply.add_text(&text) {
                     reply.close();
-                    out.push(Action::Publish(Note::Warning("The model's reply was too long and was cut.")));
+                    out.push(Action::Publish(Note::Warning(
+                        "The model's reply was too long and was cut.",
+                    )));
                 }
                 self.timers.set(Timer::Think, now + limit);
             }
@@ -138,7 +160,9 @@ impl Call {
     /// The model is slow: fills the silence, once, unless the callee is speaking.
     pub(super) fn say_filler(&mut self, out: &mut Vec<Action>) {
         let text = self.config.phrases.filler.clone();
-        let Some(reply) = self.reply.as_mut() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
         if reply.released && reply.ledger.is_empty() && !text.is_empty() {
             reply.filler = true;
             reply.ready.push_front(text);
@@ -148,14 +172,18 @@ impl Call {
 
     /// The model said nothing for too long.
     pub(super) fn on_model_silent(&mut self, out: &mut Vec<Action>) {
-        out.push(Action::Publish(Note::Warning("The language model did not answer in time.")));
+        out.push(Action::Publish(Note::Warning(
+            "The language model did not answer in time.",
+        )));
         self.on_model_failed(out);
     }
 
     /// What the model wrote stands; when it wrote nothing, a fixed sentence takes its place, and at the second
     /// failure in a row the call ends.
     fn on_model_failed(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = self.reply.as_mut() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
         if reply.has_content() {
             reply.close();
             self.pump(out);
@@ -178,9 +206,16 @@ impl Call {
         }
     }
 
-    pub(super) fn on_speech(&mut self, clause: ClauseId, event: SpeechEvent, out: &mut Vec<Action>) {
+    pub(super) fn on_speech(
+        &mut self,
+        clause: ClauseId,
+        event: SpeechEvent,
+        out: &mut Vec<Action>,
+    ) {
         let now = self.now;
-        let Some(reply) = self.alive(clause.generation) else { return };
+        let Some(reply) = self.alive(clause.generation) else {
+            return;
+        };
         match event {
             SpeechEvent::Audio(length) => {
                 reply.first_sound.get_or_insert(now);
@@ -197,9 +232,13 @@ impl Call {
 
     /// A clause cannot be spoken: it is skipped. When that repeats, nobody can hear the agent, and the call ends.
     fn on_voice_failed(&mut self, index: u16, out: &mut Vec<Action>) {
-        let Some(reply) = self.reply.as_mut() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
         reply.ledger.on_failed(index);
-        out.push(Action::Publish(Note::Warning("A sentence could not be spoken.")));
+        out.push(Action::Publish(Note::Warning(
+            "A sentence could not be spoken.",
+        )));
         self.failures.voice = self.failures.voice.saturating_add(1);
         if self.failures.voice >= FAILURES_MAX {
             self.hang_up(End::Failed(Failure::TtsFailed), out);
@@ -210,8 +249,12 @@ impl Call {
 
     pub(super) fn on_playout(&mut self, event: PlayoutEvent, out: &mut Vec<Action>) {
         let now = self.now;
-        let (PlayoutEvent::Sent(clause, _) | PlayoutEvent::Heard(clause, _) | PlayoutEvent::Finished(clause)) = event;
-        let Some(reply) = self.alive(clause.generation) else { return };
+        let (PlayoutEvent::Sent(clause, _)
+        | PlayoutEvent::Heard(clause, _)
+        | PlayoutEvent::Finished(clause)) = event;
+        let Some(reply) = self.alive(clause.generation) else {
+            return;
+        };
         if !reply.released {
             count(&mut self.counters.senseless);
             return;
@@ -232,12 +275,19 @@ impl Call {
     /// The answer sounds: the callee's turn is closed for good, and the silence that was felt is known.
     fn on_first_sound(&mut self, out: &mut Vec<Action>) {
         let base = self.barge_in.as_ref().map(|barge_in| barge_in.base);
-        let decided = self.turn.as_ref().is_some_and(|turn| turn.decided.is_some());
+        let decided = self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.decided.is_some());
         if decided || base.is_some_and(|base| base > 0) {
             self.commit_turn(base, out);
         }
-        let Some(reply) = self.reply.as_mut() else { return };
-        let Some(sent) = reply.ledger.first_sent() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
+        let Some(sent) = reply.ledger.first_sent() else {
+            return;
+        };
         if let Some(marks) = reply.marks {
             let latency = marks.latency(reply.first_text, reply.first_sound, sent);
             reply.latency = Some(latency);
@@ -247,11 +297,18 @@ impl Call {
 
     /// Tells the live feed of every clause whose word counts changed.
     pub(super) fn publish_progress(&mut self, out: &mut Vec<Action>) {
-        let Some(reply) = self.reply.as_mut() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
         for (index, progress) in reply.ledger.changes() {
-            let Some(clause) = reply.ledger.get(index) else { continue };
+            let Some(clause) = reply.ledger.get(index) else {
+                continue;
+            };
             out.push(Action::Publish(Note::AgentSpeech {
-                clause: ClauseId { generation: reply.generation, index },
+                clause: ClauseId {
+                    generation: reply.generation,
+                    index,
+                },
                 text: clause.text.clone(),
                 generated: progress.generated,
                 sent: progress.sent,
@@ -266,10 +323,17 @@ impl Call {
             self.timers.stop(Timer::Playout);
             return;
         };
-        if self.barge_in.as_ref().is_some_and(|barge_in| !barge_in.resumed) {
+        if self
+            .barge_in
+            .as_ref()
+            .is_some_and(|barge_in| !barge_in.resumed)
+        {
             self.timers.stop(Timer::Playout);
         } else if reply.ledger.current_has_audio() {
-            self.timers.set(Timer::Playout, self.now + reply.ledger.current_remaining() + PLAYOUT_SLACK);
+            self.timers.set(
+                Timer::Playout,
+                self.now + reply.ledger.current_remaining() + PLAYOUT_SLACK,
+            );
         } else if self.timers.get(Timer::Playout).is_none() {
             self.timers.set(Timer::Playout, self.now + SOUND_LIMIT);
         }
@@ -278,8 +342,12 @@ impl Call {
     /// The line, or the synthesiser, fell silent about the clause that should be playing.
     pub(super) fn on_playout_lost(&mut self, out: &mut Vec<Action>) {
         let now = self.now;
-        let Some(reply) = self.reply.as_mut() else { return };
-        let Some(index) = reply.ledger.current() else { return };
+        let Some(reply) = self.reply.as_mut() else {
+            return;
+        };
+        let Some(index) = reply.ledger.current() else {
+            return;
+        };
         if reply.ledger.current_has_audio() {
             // Some lines never confirm; what was queued this long ago has been heard, by estimate.
             reply.ledger.on_finished(index, now);
@@ -295,12 +363,18 @@ impl Call {
         if !self.reply.as_ref().is_some_and(Reply::is_finished) {
             return;
         }
-        let Some(mut reply) = self.reply.take() else { return };
+        let Some(mut reply) = self.reply.take() else {
+            return;
+        };
         self.barge_in_over();
         for timer in [Timer::Filler, Timer::Think, Timer::Playout] {
             self.timers.stop(timer);
         }
-        if self.turn.as_ref().is_some_and(|turn| turn.decided.is_some()) {
+        if self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.decided.is_some())
+        {
             self.commit_turn(None, out);
         }
         if reply.purpose == Purpose::Answer || reply.purpose == Purpose::Opening {
@@ -318,7 +392,10 @@ impl Call {
     /// Puts what was heard of a reply into the transcript and, unless it stood in for the model, the history.
     pub(super) fn record(&mut self, reply: &Reply, interrupted: bool, out: &mut Vec<Action>) {
         let text = reply.heard();
-        let (Some(started), Some(ended)) = (reply.ledger.first_sent(), reply.ledger.last_heard()) else { return };
+        let (Some(started), Some(ended)) = (reply.ledger.first_sent(), reply.ledger.last_heard())
+        else {
+            return;
+        };
         if text.is_empty() {
             return;
         }
@@ -327,7 +404,14 @@ impl Call {
             self.history.push_agent(&text, interrupted);
         }
         let latency = reply.latency;
-        out.push(Action::Turn(Turn { speaker: Speaker::Agent, text, started, ended, interrupted, latency }));
+        out.push(Action::Turn(Turn {
+            speaker: Speaker::Agent,
+            text,
+            started,
+            ended,
+            interrupted,
+            latency,
+        }));
     }
 
     fn use_tools(&mut self, tools: Vec<Tool>, spoke: bool, out: &mut Vec<Action>) {
@@ -370,7 +454,9 @@ impl Call {
             return None;
         }
         let heard = reply.heard();
-        out.push(Action::Publish(Note::Interrupted { heard: heard.clone() }));
+        out.push(Action::Publish(Note::Interrupted {
+            heard: heard.clone(),
+        }));
         self.record(&reply, true, out);
         Some(heard)
     }

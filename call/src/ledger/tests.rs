@@ -45,7 +45,11 @@ fn an_unfinished_clause_is_estimated_slowly() {
     let mut ledger = ledger(&["abcdefghi abcdefghij"]);
     ledger.on_audio(0, ms(600));
     ledger.on_heard(0, ms(600), now);
-    assert_eq!(ledger.heard_text(true), "", "600 ms of 20 characters is not yet the first word");
+    assert_eq!(
+        ledger.heard_text(true),
+        "",
+        "600 ms of 20 characters is not yet the first word"
+    );
     ledger.on_heard(0, ms(700), now);
     assert_eq!(ledger.heard_text(true), "abcdefghi—");
 }
@@ -73,8 +77,14 @@ fn cuts_read_well() {
     ledger.on_finished(1, now);
     assert_eq!(ledger.heard_text(true), "Hi there. I want, really—");
     ledger.on_finished(2, now);
-    assert_eq!(ledger.heard_text(true), "Hi there. I want, really, a table.");
-    assert_eq!(ledger.heard_text(false), "Hi there. I want, really, a table. —");
+    assert_eq!(
+        ledger.heard_text(true),
+        "Hi there. I want, really, a table."
+    );
+    assert_eq!(
+        ledger.heard_text(false),
+        "Hi there. I want, really, a table. —"
+    );
 }
 
 #[test]
@@ -98,7 +108,17 @@ fn counts_are_told_once_per_change() {
     assert_eq!(ledger.changes(), []);
     ledger.on_done(0, ms(700));
     ledger.on_sent(0, ms(350), now);
-    assert_eq!(ledger.changes(), [(0, Progress { generated: 2, sent: 1, heard: 0 })]);
+    assert_eq!(
+        ledger.changes(),
+        [(
+            0,
+            Progress {
+                generated: 2,
+                sent: 1,
+                heard: 0
+            }
+        )]
+    );
     ledger.on_sent(0, ms(360), now);
     assert_eq!(ledger.changes(), []);
 }

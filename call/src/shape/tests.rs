@@ -24,14 +24,28 @@ fn questions_ask_for_what_they_name() {
 
 #[test]
 fn whole_sentences_are_complete() {
-    for text in ["we open at five", "I'd like a table for two please", "we can do seven thirty", "sorry we are fully booked tonight", "for what", "yes we do have a table"] {
+    for text in [
+        "we open at five",
+        "I'd like a table for two please",
+        "we can do seven thirty",
+        "sorry we are fully booked tonight",
+        "for what",
+        "yes we do have a table",
+    ] {
         assert_eq!(shape(text, A::Open, false), S::Complete, "{text}");
     }
 }
 
 #[test]
 fn sentences_that_trail_off_are_not() {
-    for text in ["I'd like to book a table for", "we have something at", "so that would be two people and", "the earliest we could", "let me see if", "I want"] {
+    for text in [
+        "I'd like to book a table for",
+        "we have something at",
+        "so that would be two people and",
+        "the earliest we could",
+        "let me see if",
+        "I want",
+    ] {
         assert_eq!(shape(text, A::Open, false), S::Incomplete, "{text}");
     }
     assert_eq!(shape("we could do um", A::Open, false), S::Hesitation);
@@ -56,8 +70,18 @@ fn short_answers_fit_their_question() {
 fn numbers_are_under_way_until_they_have_all_digits() {
     assert_eq!(shape("four one five", A::Number, false), S::NumberUnderWay);
     assert_eq!(shape("it's 415", A::Number, false), S::NumberUnderWay);
-    assert_eq!(shape("sure it's four one five", A::Nothing, false), S::NumberUnderWay);
-    assert_eq!(shape("four one five five five five twelve thirty four", A::Number, false), S::NumberComplete);
+    assert_eq!(
+        shape("sure it's four one five", A::Nothing, false),
+        S::NumberUnderWay
+    );
+    assert_eq!(
+        shape(
+            "four one five five five five twelve thirty four",
+            A::Number,
+            false
+        ),
+        S::NumberComplete
+    );
     assert_eq!(shape("415-555-1234", A::Number, false), S::NumberComplete);
     assert_eq!(shape("at seven thirty", A::Open, false), S::Complete);
 }
@@ -66,7 +90,10 @@ fn numbers_are_under_way_until_they_have_all_digits() {
 fn addresses_and_letters_are_heard_out() {
     assert_eq!(shape("maria dot lopez", A::Email, false), S::EmailUnderWay);
     assert_eq!(shape("maria at gmail", A::Email, false), S::EmailUnderWay);
-    assert_eq!(shape("maria at gmail dot com", A::Email, false), S::EmailComplete);
+    assert_eq!(
+        shape("maria at gmail dot com", A::Email, false),
+        S::EmailComplete
+    );
     assert_eq!(shape("maria@gmail.com", A::Open, false), S::EmailComplete);
     assert_eq!(shape("l o p", A::Spelling, false), S::Spelling);
     assert_eq!(shape("lopez l o", A::Name, false), S::Spelling);
