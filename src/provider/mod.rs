@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::agent::Brief;
 
+pub mod cached;
 mod clauses;
 pub mod flite;
 pub mod pocketsphinx;

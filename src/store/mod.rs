@@ -16,6 +16,7 @@ use protocol::{
 };
 use serde::{Deserialize, Serialize};
 
+mod cache;
 mod error;
 mod folder;
 mod ledger;
@@ -25,6 +26,7 @@ mod secret;
 mod tests;
 
 pub use self::{
+    cache::{Cache, CacheKey},
     error::StoreError,
     folder::DataFolder,
     ledger::{Entry, LedgerEntry},
