@@ -17,6 +17,7 @@ pub mod cached;
 mod clauses;
 pub mod flite;
 pub mod pocketsphinx;
+pub mod rules;
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

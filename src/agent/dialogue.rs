@@ -1,0 +1,294 @@
+//! Where a conversation stands, read from its lines: what was stated, offered, refused, agreed, confirmed.
+//!
+//! One pass over what was heard, used by the rule-based agent to decide what to say and by the rule-based judge to
+//! decide what happened. It remembers in which line each thing was said, so that every claim can be shown. It keeps
+//! no state between calls: the same lines always give the same reading, whoever spoke for the agent.
+
+mod fit;
+mod said;
+
+use call::Speaker;
+
+use fit::{Fit, chosen};
+use said::{Said, name_in};
+
+use super::{
+    heard::{Act, Ask, Heard, Refusal},
+    task::{Kind, Task},
+    when::{Day, Time},
+    words::any,
+};
+
+/// One line of a conversation.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Line<'a> {
+    /// Who said it.
+    pub(crate) speaker: Speaker,
+    /// What was heard.
+    pub(crate) text: &'a str,
+}
+
+/// A day and a time, as far as they are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Slot {
+    /// The day.
+    pub(crate) day: Option<Day>,
+    /// The time.
+    pub(crate) time: Option<Time>,
+}
+
+/// The reading. Every `Option<usize>` is the index of the line where it was (last) said.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dialogue {
+    /// The agent first put its errand.
+    pub(crate) stated: Option<usize>,
+    /// How often it did.
+    pub(crate) statements: u32,
+    /// The callee refused, and why; cleared by nothing, see `stands_refused`.
+    pub(crate) refused: Option<(usize, Refusal)>,
+    /// The callee put other times forward and the agent has not answered.
+    pub(crate) offered: Option<(usize, Vec<Slot>)>,
+    /// The agent took an offer.
+    pub(crate) accepted: Option<(usize, Slot)>,
+    /// The agent turned an offer down.
+    pub(crate) declined: Option<(usize, Slot)>,
+    /// The callee said the wanted details itself.
+    pub(crate) repeated: Option<usize>,
+    /// The callee said yes to the errand.
+    pub(crate) agreed: Option<usize>,
+    /// The callee said that it is done, or yes to the agent's summary.
+    pub(crate) confirmed: Option<usize>,
+    /// The callee said details that differ from the wanted ones as if they were agreed.
+    pub(crate) mismatched: Option<usize>,
+    /// The callee answered the question.
+    pub(crate) answered: Option<usize>,
+    /// The name that the agent gave.
+    pub(crate) named: Option<(usize, String)>,
+    /// A voice mailbox spoke.
+    pub(crate) voicemail: Option<usize>,
+    /// How many menus were heard.
+    pub(crate) menus: u32,
+    /// The callee asked to wait, and nobody has spoken since.
+    pub(crate) held: bool,
+    /// The agent said goodbye.
+    pub(crate) goodbye: Option<usize>,
+    /// How often the agent asked whether it has it right since the details last changed.
+    pub(crate) right_asked: u32,
+    /// How often it asked for other times.
+    pub(crate) other_asked: u32,
+    /// How often in a row it said that it did not understand.
+    pub(crate) unclear: u32,
+    /// How many lines the agent spoke.
+    pub(crate) agent_lines: u32,
+    /// What the agent did last.
+    pub(crate) last: Said,
+}
+
+impl Dialogue {
+    /// Reads `lines`, oldest first.
+    pub(crate) fn read(task: &Task, lines: &[Line<'_>]) -> Self {
+        let mut dialogue = Self::default();
+        for (at, line) in lines.iter().enumerate() {
+            match line.speaker {
+                Speaker::Agent if !line.text.trim().is_empty() => {
+                    dialogue.agent(task, at, line.text)
+                }
+                Speaker::Callee if !line.text.trim().is_empty() => {
+                    dialogue.callee(task, at, line.text)
+                }
+                _ => {}
+            }
+        }
+        dialogue
+    }
+
+    /// Returns the day and time that are on the table: the accepted offer, or what the requester wants.
+    pub(crate) fn target(&self, task: &Task) -> Slot {
+        self.accepted.map_or(
+            Slot {
+                day: task.day,
+                time: task.time,
+            },
+            |(_, slot)| slot,
+        )
+    }
+
+    /// Returns the refusal, unless something was accepted or confirmed after it.
+    pub(crate) fn stands_refused(&self) -> Option<(usize, Refusal)> {
+        self.refused.filter(|(at, _)| {
+            let after = |other: Option<usize>| other.is_some_and(|other| other > *at);
+            !after(self.confirmed) && !after(self.accepted.map(|(at, _)| at)) && !after(self.agreed)
+        })
+    }
+
+    fn agent(&mut self, task: &Task, at: usize, text: &str) {
+        let said = Said::read(text, task);
+        self.agent_lines += 1;
+        self.held = false;
+        if said.request {
+            self.stated.get_or_insert(at);
+            self.statements += 1;
+        }
+        if let Some(name) = name_in(text) {
+            self.named = Some((at, name));
+        }
+        if let Some((_, slots)) = self.offered.take() {
+            let chosen = chosen(&slots, text, self.target(task));
+            if said.accepts {
+                self.accepted = Some((at, chosen));
+                self.repeated = Some(at);
+                self.confirmed = None;
+                self.right_asked = 0;
+            } else if said.declines {
+                self.declined = Some((at, chosen));
+            }
+        }
+        self.right_asked += u32::from(said.asks_right);
+        self.other_asked += u32::from(said.asks_other && !said.asks_right);
+        self.unclear = if said.unclear { self.unclear + 1 } else { 0 };
+        if said.goodbye {
+            self.goodbye = Some(at);
+        }
+        self.mismatched = None;
+        self.last = said;
+    }
+
+    fn callee(&mut self, task: &Task, at: usize, text: &str) {
+        let heard = Heard::read(text, self.last.asks_other);
+        if heard.does(Act::Voicemail) {
+            self.voicemail.get_or_insert(at);
+            return;
+        }
+        if heard.does(Act::Menu) {
+            self.menus += 1;
+            return;
+        }
+        self.held = heard.holds();
+        if self.stated.is_none() {
+            if let Some(why @ (Refusal::WrongNumber | Refusal::Unwelcome | Refusal::Closed)) =
+                heard.refusal()
+            {
+                self.refused = Some((at, why));
+            }
+            return;
+        }
+        if task.kind.is_question() {
+            self.answer(task, at, &heard);
+            return;
+        }
+        self.outcome(task, at, &heard);
+    }
+
+    /// What a callee's line does to a booking or another errand that needs a yes.
+    fn outcome(&mut self, task: &Task, at: usize, heard: &Heard) {
+        let fit = Fit::of(heard, task, self.target(task));
+        if let Some(why) = heard.refusal() {
+            self.refused = Some((at, why));
+            self.confirmed = None;
+            self.agreed = None;
+            self.repeated = None;
+            self.offered = fit.offers(true).map(|slots| (at, slots));
+            return;
+        }
+        let yes = heard.does(Act::Yes) || heard.does(Act::Agrees);
+        let confirms = heard.does(Act::Confirms);
+        let no = heard.does(Act::No) && !yes && !confirms;
+        if fit.differs() {
+            if confirms && !heard.does(Act::Offers) || fit.other_party {
+                self.mismatched = Some(at);
+            } else {
+                self.offered = fit.offers(false).map(|slots| (at, slots));
+            }
+            return;
+        }
+        if fit.matches {
+            self.repeated = Some(at);
+        }
+        if self.last.asks_right && !no && (yes || confirms || fit.matches) {
+            self.confirmed = Some(at);
+            self.repeated = Some(at);
+        } else if confirms {
+            self.confirmed = Some(at);
+        } else if yes {
+            self.agreed = Some(at);
+        } else if no && (self.last.asks_right || self.last.asks_other || self.last.request) {
+            self.refused = Some((at, Refusal::Full));
+            self.confirmed = None;
+            self.agreed = None;
+        }
+    }
+
+    /// Whether a callee's line answers the question that was put.
+    fn answer(&mut self, task: &Task, at: usize, heard: &Heard) {
+        if let Some(why) = heard.refusal()
+            && (matches!(
+                why,
+                Refusal::WrongNumber | Refusal::Unwelcome | Refusal::CannotHelp
+            ))
+        {
+            self.refused = Some((at, why));
+            return;
+        }
+        let turned_round = heard
+            .asks()
+            .iter()
+            .any(|ask| !matches!(ask, Ask::Else | Ask::Unknown));
+        if turned_round || heard.holds() {
+            return;
+        }
+        let right = match task.kind {
+            Kind::Hours => {
+                !heard.times.is_empty()
+                    || any(
+                        &heard.words,
+                        &[
+                            "closed|open|twenty four|24|noon|midnight|always",
+                            "every day",
+                        ],
+                    )
+            }
+            Kind::Price => names_a_price(&heard.words),
+            _ => {
+                let weight = heard.words.len() >= 3 && !heard.does(Act::Greets);
+                heard.does(Act::Yes)
+                    || heard.does(Act::No)
+                    || heard.does(Act::Agrees)
+                    || heard.refusal().is_some()
+                    || weight
+            }
+        };
+        if right {
+            self.answered = Some(at);
+        }
+    }
+}
+
+/// Whether an amount of money is named.
+pub(crate) fn names_a_price(heard: &[String]) -> bool {
+    let amount = (0..heard.len()).any(|at| {
+        super::numbers::read(heard, at).is_some_and(|(n, took)| {
+            n >= 5
+                || heard.get(at + took).is_some_and(|w| {
+                    matches!(
+                        w.as_str(),
+                        "dollars" | "dollar" | "bucks" | "euros" | "pounds" | "cents"
+                    )
+                })
+        })
+    });
+    let written = heard.iter().any(|w| {
+        w.starts_with(['$', '\u{20ac}', '\u{a3}']) || w.parse::<f64>().is_ok_and(|n| n >= 1.0)
+    });
+    amount
+        || written
+        || any(
+            heard,
+            &[
+                "free",
+                "no charge",
+                "complimentary",
+                "does not cost",
+                "included",
+            ],
+        )
+}

@@ -1,0 +1,301 @@
+//! What a callee's words do: confirm, refuse, ask, offer, put on hold.
+//!
+//! A table of phrases (`heard/phrases.txt`) is laid over the words, the more telling phrases first; each word counts once. The
+//! words can only become one of these acts or nothing: whatever else is said, orders to the agent included, has no
+//! meaning here and so no effect.
+
+use std::{ops::Range, sync::LazyLock};
+
+use super::{
+    task,
+    when::{self, Day, TimeWords},
+    words::{find, words},
+};
+
+/// One thing that a callee does with words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Act {
+    /// Says that it is done: `you're all set`, `see you at seven`.
+    Confirms,
+    /// Says that it can be done: `we can do that`, `no problem`.
+    Agrees,
+    /// Says yes, or anything like it.
+    Yes,
+    /// Says no.
+    No,
+    /// Says that it cannot be done.
+    Refuses(Refusal),
+    /// Puts something else forward: `how about`, `I only have`.
+    Offers,
+    /// Asks to wait.
+    Hold,
+    /// Connects to somebody else.
+    Transfer,
+    /// Is a voice mailbox.
+    Voicemail,
+    /// Is a menu.
+    Menu,
+    /// Wants something from the agent.
+    Asks(Ask),
+    /// Says hello.
+    Greets,
+    /// Thanks.
+    Thanks,
+    /// Says goodbye.
+    Bye,
+}
+
+/// Why something cannot be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Refusal {
+    /// No place left.
+    Full,
+    /// The business is closed then.
+    Closed,
+    /// It takes no bookings (by telephone).
+    NoBookings,
+    /// There is no such booking, nothing was found.
+    NotFound,
+    /// Nobody can help with that, or not now.
+    CannotHelp,
+    /// This is somebody else's number.
+    WrongNumber,
+    /// The callee does not want to be called.
+    Unwelcome,
+}
+
+/// What a callee asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Ask {
+    /// How many people.
+    Party,
+    /// What time.
+    Time,
+    /// Which day.
+    Day,
+    /// When, day and time.
+    When,
+    /// Under which name.
+    Name,
+    /// How the name is spelled.
+    Spelling,
+    /// A telephone number.
+    Phone,
+    /// An e-mail address.
+    Email,
+    /// Allergies, occasions, other wishes.
+    Needs,
+    /// Where to sit.
+    Seating,
+    /// A card number or a deposit.
+    Card,
+    /// Whether this is a machine.
+    Robot,
+    /// Who is calling.
+    Identity,
+    /// What the call is about.
+    Purpose,
+    /// To say it again.
+    Repeat,
+    /// Whether there is anything else.
+    Else,
+    /// Whether a message is to be taken.
+    Message,
+    /// Whether the agent is there.
+    Presence,
+    /// Something that the agent was not told.
+    Unknown,
+}
+
+/// The table of phrases, in the order of its file.
+static SIGNS: LazyLock<Vec<(Act, &str)>> =
+    LazyLock::new(|| parse(include_str!("heard/phrases.txt")).expect("the phrases are tested"));
+
+impl Ask {
+    const ALL: &[Self] = &[
+        Self::Party,
+        Self::Time,
+        Self::Day,
+        Self::When,
+        Self::Name,
+        Self::Spelling,
+        Self::Phone,
+        Self::Email,
+        Self::Needs,
+        Self::Seating,
+        Self::Card,
+        Self::Robot,
+        Self::Identity,
+        Self::Purpose,
+        Self::Repeat,
+        Self::Else,
+        Self::Message,
+        Self::Presence,
+        Self::Unknown,
+    ];
+}
+
+/// Reads the file of phrases; the error is the line that means nothing.
+fn parse(text: &str) -> Result<Vec<(Act, &str)>, String> {
+    let mut act = None;
+    let mut phrases = Vec::new();
+    for line in text
+        .lines()
+        .map(str::trim)
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+    {
+        match line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            Some(name) => act = Some(act_named(name).ok_or_else(|| line.to_owned())?),
+            None => phrases.push((act.ok_or_else(|| line.to_owned())?, line)),
+        }
+    }
+    Ok(phrases)
+}
+
+fn act_named(name: &str) -> Option<Act> {
+    const ALL: &[Act] = &[
+        Act::Confirms,
+        Act::Agrees,
+        Act::Yes,
+        Act::No,
+        Act::Offers,
+        Act::Hold,
+        Act::Transfer,
+        Act::Voicemail,
+        Act::Menu,
+        Act::Greets,
+        Act::Thanks,
+        Act::Bye,
+    ];
+    if let Some(why) = name.strip_prefix("Refuses ") {
+        let all = [
+            Refusal::Full,
+            Refusal::Closed,
+            Refusal::NoBookings,
+            Refusal::NotFound,
+            Refusal::CannotHelp,
+            Refusal::WrongNumber,
+            Refusal::Unwelcome,
+        ];
+        return all
+            .into_iter()
+            .find(|r| format!("{r:?}") == why)
+            .map(Act::Refuses);
+    }
+    if let Some(what) = name.strip_prefix("Asks ") {
+        return Ask::ALL
+            .iter()
+            .find(|a| format!("{a:?}") == what)
+            .map(|a| Act::Asks(*a));
+    }
+    ALL.iter().find(|a| format!("{a:?}") == name).copied()
+}
+
+/// A callee's words, read.
+#[derive(Debug, Clone)]
+pub(crate) struct Heard {
+    /// The words.
+    pub(crate) words: Vec<String>,
+    acts: Vec<(Range<usize>, Act)>,
+    /// Times of day, in order.
+    pub(crate) times: Vec<TimeWords>,
+    /// Days, in order.
+    pub(crate) days: Vec<Day>,
+    /// A number of people.
+    pub(crate) party: Option<u32>,
+}
+
+impl Heard {
+    /// Reads what a callee said. With `time_asked`, a bare number may be a time.
+    pub(crate) fn read(text: &str, time_asked: bool) -> Self {
+        let words = words(text);
+        let mut acts: Vec<(Range<usize>, Act)> = Vec::new();
+        for (act, pattern) in SIGNS.iter() {
+            for at in every(&words, pattern) {
+                if acts
+                    .iter()
+                    .all(|(taken, _)| taken.end <= at.start || at.end <= taken.start)
+                {
+                    acts.push((at, *act));
+                }
+            }
+        }
+        acts.sort_by_key(|(at, _)| at.start);
+        Self {
+            times: when::times(&words, time_asked),
+            days: when::days(&words).into_iter().map(|(_, day)| day).collect(),
+            party: task::party(&words),
+            acts,
+            words,
+        }
+    }
+
+    /// Returns whether the words do this.
+    pub(crate) fn does(&self, act: Act) -> bool {
+        self.acts.iter().any(|(_, a)| *a == act)
+    }
+
+    /// Returns the first reason for a refusal.
+    pub(crate) fn refusal(&self) -> Option<Refusal> {
+        self.acts.iter().find_map(|(_, act)| match act {
+            Act::Refuses(why) => Some(*why),
+            _ => None,
+        })
+    }
+
+    /// Returns what is asked, in order, each once.
+    pub(crate) fn asks(&self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        for (_, act) in &self.acts {
+            if let Act::Asks(ask) = act
+                && !asks.contains(ask)
+            {
+                asks.push(*ask);
+            }
+        }
+        asks
+    }
+
+    /// Returns whether the callee wants us to wait: asked, and nothing of weight said after it.
+    pub(crate) fn holds(&self) -> bool {
+        let asked = self
+            .acts
+            .iter()
+            .rev()
+            .find(|(_, act)| matches!(act, Act::Hold | Act::Transfer));
+        asked.is_some_and(|(at, _)| {
+            !self.acts.iter().any(|(other, act)| {
+                other.start > at.start
+                    && matches!(
+                        act,
+                        Act::Confirms
+                            | Act::Refuses(_)
+                            | Act::Asks(_)
+                            | Act::Agrees
+                            | Act::Menu
+                            | Act::Voicemail
+                    )
+            }) && self.times.last().is_none_or(|t| t.at.start < at.end)
+        })
+    }
+}
+
+fn every(words: &[String], pattern: &str) -> Vec<Range<usize>> {
+    let mut found = Vec::new();
+    let mut from = 0;
+    while from < words.len() {
+        if pattern.starts_with('^') && from > 0 {
+            break;
+        }
+        let Some(at) = find(&words[from..], pattern) else {
+            break;
+        };
+        let at = from + at.start..from + at.end;
+        if at.is_empty() {
+            break;
+        }
+        from = at.end;
+        found.push(at);
+    }
+    found
+}

@@ -1,0 +1,76 @@
+//! The embedded stand-in for a language model: a small agent made of rules.
+//!
+//! It reads the objective, says it, answers the usual questions, takes or declines offers, confirms, thanks and ends.
+//! A pure function of the brief and the history: the same conversation always gets the same reply. It never judges
+//! (`complete` is `None`), so the rule-based judge does.
+//!
+//! English only: in any other language it says so, honestly and in English. Dropping the receiver has no effect on
+//! anything, since the whole reply is made before it is returned.
+
+mod answers;
+mod menu;
+mod policy;
+
+use tokio::sync::mpsc;
+
+use super::{LanguageModel, LlmEvent, LlmRequest};
+use crate::agent::task::Task;
+
+/// The name that is given when a callee insists on one and the requester gave none.
+pub const DEFAULT_CALLER_NAME: &str = "Agent Phone";
+
+/// The rule-based agent.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    caller_name: String,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self::new(DEFAULT_CALLER_NAME)
+    }
+}
+
+impl Rules {
+    /// Makes an agent that books under `caller_name` when the objective names nobody.
+    #[must_use]
+    pub fn new(caller_name: impl Into<String>) -> Self {
+        Self {
+            caller_name: caller_name.into(),
+        }
+    }
+}
+
+impl LanguageModel for Rules {
+    fn name(&self) -> &'static str {
+        "rules"
+    }
+
+    fn reply(&self, request: LlmRequest) -> mpsc::Receiver<LlmEvent> {
+        let task = Task::read(&request.brief);
+        let reply = policy::reply(&task, &request.brief, &self.caller_name, &request.history);
+        let mut events: Vec<LlmEvent> = pieces(&reply.text)
+            .into_iter()
+            .map(LlmEvent::Text)
+            .collect();
+        events.extend(reply.tool.map(LlmEvent::Tool));
+        events.push(LlmEvent::Done);
+        // Room for everything, so nothing is ever dropped and no task is needed to feed the channel.
+        let (sender, receiver) = mpsc::channel(events.len());
+        for event in events {
+            sender
+                .try_send(event)
+                .expect("the channel was made to hold every event");
+        }
+        receiver
+    }
+}
+
+/// The text in the pieces that a streaming model would give: a few words each, spaces kept.
+fn pieces(text: &str) -> Vec<String> {
+    let words: Vec<&str> = text.split_inclusive(' ').collect();
+    words.chunks(4).map(<[&str]>::concat).collect()
+}
+
+#[cfg(test)]
+mod tests;
