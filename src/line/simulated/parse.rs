@@ -11,19 +11,27 @@ mod tests;
 
 use std::time::Duration;
 
-use media::Codec;
+use media::{Codec, impair::NetworkConfig};
 
 use self::{
     steps::Steps,
     words::{Words, Wrong},
 };
-use super::scenario::{Echo, Network, Scenario, Settings};
+use super::scenario::{Echo, Scenario, Settings};
 
 /// The voices that can play a callee, best understood first.
 pub const VOICES: [&str; 4] = ["rms", "awb", "kal16", "slt"];
 
 /// The longest text of a scenario, in bytes.
 pub const LONGEST_FILE: usize = 64 * 1024;
+
+/// The networks that can be named.
+const NETWORKS: [(&str, NetworkConfig); 4] = [
+    ("clean", NetworkConfig::CLEAN),
+    ("wifi", NetworkConfig::WIFI),
+    ("mobile", NetworkConfig::MOBILE),
+    ("congested", NetworkConfig::CONGESTED),
+];
 
 const KEYS: [&str; 9] = [
     "about", "voice", "ring", "patience", "longest", "codec", "network", "noise", "echo",
@@ -149,15 +157,15 @@ impl Header {
     }
 }
 
-fn network(words: &mut Words) -> Result<Network, Wrong> {
-    let names = Network::PRESETS.map(|(name, _)| name);
-    let mut network = Network::PRESETS[words.choice(&names)?].1;
+fn network(words: &mut Words) -> Result<NetworkConfig, Wrong> {
+    let names = NETWORKS.map(|(name, _)| name);
+    let mut network = NETWORKS[words.choice(&names)?].1;
     while !words.is_empty() {
         match words.choice(&["loss", "bursts", "delay", "jitter"])? {
-            0 => network.loss = words.number("%", 0.0..=90.0)? / 100.0,
+            0 => network.loss = f64::from(words.number("%", 0.0..=90.0)?) / 100.0,
             1 => {
                 words.demand("of")?;
-                network.burst = words.plain_number(1.0..=50.0)?;
+                network.burst = f64::from(words.plain_number(1.0..=50.0)?);
             }
             2 => network.delay = words.duration(Duration::ZERO..=Duration::from_secs(2))?,
             _ => network.jitter = words.duration(Duration::ZERO..=Duration::from_secs(1))?,

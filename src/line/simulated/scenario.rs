@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use media::Codec;
+use media::{Codec, impair::NetworkConfig};
 
 /// One callee: how the line to them behaves, and what they do.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,8 +48,8 @@ pub struct Settings {
     pub longest: Duration,
     /// How the line encodes sound.
     pub codec: Codec,
-    /// What the network does to packets, both ways.
-    pub network: Network,
+    /// What the network does to packets; the same in both directions, from different seeds.
+    pub network: NetworkConfig,
     /// Speech level over noise level in dB; `None` for a line without noise.
     pub noise: Option<f32>,
     /// The agent's own sound coming back.
@@ -64,41 +64,9 @@ impl Default for Settings {
             patience: Duration::from_millis(700),
             longest: Duration::from_secs(15 * 60),
             codec: Codec::Pcmu,
-            network: Network::default(),
+            network: NetworkConfig::CLEAN,
             noise: Some(40.0),
             echo: None,
-        }
-    }
-}
-
-/// What the network does to packets. The same in both directions, from different seeds.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Network {
-    /// Mean share of packets that are lost, 0.0 to 1.0.
-    pub loss: f32,
-    /// Mean number of packets that are lost in one go; below 1.0 counts as 1.0.
-    pub burst: f32,
-    /// Delay that every packet has.
-    pub delay: Duration,
-    /// Standard deviation of the delay that comes on top.
-    pub jitter: Duration,
-}
-
-impl Network {
-    /// The presets: name, and what it stands for.
-    pub const PRESETS: [(&'static str, Self); 4] = [
-        ("clean", Self::preset(0.0, 1.0, 0, 0)),
-        ("good", Self::preset(0.002, 1.0, 20, 2)),
-        ("wifi", Self::preset(0.01, 2.0, 30, 10)),
-        ("mobile", Self::preset(0.03, 3.0, 60, 15)),
-    ];
-
-    const fn preset(loss: f32, burst: f32, delay_ms: u64, jitter_ms: u64) -> Self {
-        Self {
-            loss,
-            burst,
-            delay: Duration::from_millis(delay_ms),
-            jitter: Duration::from_millis(jitter_ms),
         }
     }
 }

@@ -23,11 +23,12 @@ fn settings_are_read_and_have_defaults() {
         longest: 2min\ncodec: pcma\nnetwork: wifi loss 3 % bursts of 2.5 delay 80 ms jitter 12 ms\n\
         noise: 10dB\necho: -20 dB after 120 ms\n---\nhang up\n";
     let scenario = parse("t", text).unwrap();
-    let network = Network {
+    let network = NetworkConfig {
         loss: 0.03,
         burst: 2.5,
         delay: ms(80),
         jitter: ms(12),
+        ..NetworkConfig::WIFI
     };
     let expected = Settings {
         voice: "awb".into(),
@@ -222,20 +223,20 @@ const REFUSED: &[(&str, usize, &str)] = &[
     (
         "network: lan\n---\nbusy",
         1,
-        "expected one of: clean, good, wifi, mobile, found `lan`",
+        "expected one of: clean, wifi, mobile, congested, found `lan`",
     ),
     (
-        "network: good loss 300 %\n---\nbusy",
+        "network: wifi loss 300 %\n---\nbusy",
         1,
         "300 is out of range, which is 0 to 90",
     ),
     (
-        "network: good bursts 3\n---\nbusy",
+        "network: wifi bursts 3\n---\nbusy",
         1,
         "expected `of`, found `3`",
     ),
     (
-        "network: good bursts of many\n---\nbusy",
+        "network: wifi bursts of many\n---\nbusy",
         1,
         "expected a number, found `many`",
     ),
