@@ -154,7 +154,8 @@ async fn call(line: &SimulatedLine, request: DialRequest, mut deeds: Vec<Deed>) 
     let tone = hum(FRAME, 8000);
     let mut payload = [0; FRAME];
     leg.codec.encode(&tone, &mut payload);
-    let mut ticker = clock::ticker(ms(20));
+    // Two clocks of one phase would race each other.
+    let mut next = dialed + ms(7);
     let mut events = Vec::new();
     let mut sequence = 0;
     while since(clock::now()) < Duration::from_secs(600) {
@@ -164,8 +165,9 @@ async fn call(line: &SimulatedLine, request: DialRequest, mut deeds: Vec<Deed>) 
                 Some(event) => events.push((since(clock::now()), event)),
                 None => break,
             },
-            now = ticker.tick() => {
-                let now = since(now).as_millis() as u64;
+            () = clock::sleep_until(next) => {
+                let now = since(next).as_millis() as u64;
+                next += ms(20);
                 let mut index = 0;
                 while index < deeds.len() {
                     let command = match &deeds[index] {
