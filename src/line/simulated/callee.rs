@@ -186,11 +186,15 @@ impl Callee {
         }
         // Silences follow one another: the second counts after the first had its consequence.
         let mut silences = 0;
-        let open = wait.otherwise.iter().zip(&fired).position(|((condition, _), &fired)| {
-            let silence = matches!(condition, Condition::Silence(_)) && !fired;
-            silences += u32::from(silence);
-            !fired && (!silence || silences == 1) && self.holds(condition, since, ear)
-        });
+        let open = wait
+            .otherwise
+            .iter()
+            .zip(&fired)
+            .position(|((condition, _), &fired)| {
+                let silence = matches!(condition, Condition::Silence(_)) && !fired;
+                silences += u32::from(silence);
+                !fired && (!silence || silences == 1) && self.holds(condition, since, ear)
+            });
         if let Some(which) = open {
             if let Some(waiting) = &mut self.waiting {
                 waiting.fired[which] = true;
@@ -207,9 +211,13 @@ impl Callee {
     /// Whether a condition holds now. What was noticed by it is used up.
     fn holds(&self, condition: &Condition, since: u64, ear: &mut Ear) -> bool {
         match condition {
-            Condition::Speaks(length) => ear.speaks_for().is_some_and(|for_| for_ >= ticks(*length)),
+            Condition::Speaks(length) => {
+                ear.speaks_for().is_some_and(|for_| for_ >= ticks(*length))
+            }
             Condition::Stops(silence) => {
-                let stopped = ear.silent_after_answer().is_some_and(|for_| for_ >= ticks(*silence));
+                let stopped = ear
+                    .silent_after_answer()
+                    .is_some_and(|for_| for_ >= ticks(*silence));
                 if stopped {
                     ear.mark();
                 }
@@ -233,7 +241,10 @@ impl Callee {
     fn act(&mut self, action: &Action, ear: &Ear, deeds: &mut Vec<Deed>) {
         match action {
             Action::Play(play) => {
-                self.doing = Some(Doing::Sounding { play: play.clone(), at: 0 });
+                self.doing = Some(Doing::Sounding {
+                    play: play.clone(),
+                    at: 0,
+                });
             }
             Action::Repeat => match self.last_words.clone() {
                 Some(play) => self.doing = Some(Doing::Sounding { play, at: 0 }),

@@ -116,7 +116,9 @@ impl Ear {
     pub(super) fn take_keys(&mut self, keys: &str) -> bool {
         let keys: Vec<char> = keys.chars().collect();
         let pressed = self.keys.make_contiguous();
-        let found = pressed.windows(keys.len()).position(|window| window == keys);
+        let found = pressed
+            .windows(keys.len())
+            .position(|window| window == keys);
         if let Some(at) = found {
             self.keys.drain(..at + keys.len());
         }

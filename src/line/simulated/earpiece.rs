@@ -47,7 +47,9 @@ impl Earpiece {
                 return;
             }
         }
-        let later = |other: &Packet| other.sequence != packet.sequence && after(other.sequence, packet.sequence);
+        let later = |other: &Packet| {
+            other.sequence != packet.sequence && after(other.sequence, packet.sequence)
+        };
         let place = self.waiting.partition_point(|other| !later(other));
         let doubled = place > 0 && self.waiting[place - 1].sequence == packet.sequence;
         if !doubled {

@@ -160,10 +160,12 @@ impl SimulatedLine {
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let prepared = Arc::new(Prepared::new(sounds));
         let settings = scenario.settings;
-        let texts = (0..).zip(scenario.sounds).filter_map(|(index, sound)| match sound {
-            Sound::Speech(text) => Some((SoundId(index), text)),
-            _ => None,
-        });
+        let texts = (0..)
+            .zip(scenario.sounds)
+            .filter_map(|(index, sound)| match sound {
+                Sound::Speech(text) => Some((SoundId(index), text)),
+                _ => None,
+            });
         let (voice, texts) = (Arc::clone(&self.voice), texts.collect::<Vec<_>>());
         let (name, ready) = (settings.voice.clone(), Arc::clone(&prepared));
         tokio::spawn(async move { voice.prepare(&name, texts, &ready).await });

@@ -31,7 +31,10 @@ impl Probe {
     /// Returns the calls so far, in the order of dialing.
     #[must_use]
     pub fn calls(&self) -> Vec<Tracks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     /// Opens the tracks of one more call and returns their position.

@@ -59,7 +59,10 @@ pub(super) fn make(
 /// When it cannot be read or is no WAV file with sound; the sentence names the file.
 pub(super) fn recording(file: &Path) -> Result<Vec<i16>, DialError> {
     let fail = |why: &dyn std::fmt::Display| {
-        DialError(format!("The recording {} cannot be used: {why}.", file.display()))
+        DialError(format!(
+            "The recording {} cannot be used: {why}.",
+            file.display()
+        ))
     };
     let metadata = std::fs::metadata(file).map_err(|error| fail(&error))?;
     if !metadata.is_file() {
@@ -67,7 +70,9 @@ pub(super) fn recording(file: &Path) -> Result<Vec<i16>, DialError> {
     }
     if metadata.len() > LONGEST_RECORDING {
         let most = LONGEST_RECORDING / 1024 / 1024;
-        return Err(fail(&format!("it has more than {most} MiB; cut it into pieces")));
+        return Err(fail(&format!(
+            "it has more than {most} MiB; cut it into pieces"
+        )));
     }
     let bytes = std::fs::read(file).map_err(|error| fail(&error))?;
     let sound = wav::read(&bytes).map_err(|error| fail(&error))?;
@@ -78,10 +83,7 @@ pub(super) fn recording(file: &Path) -> Result<Vec<i16>, DialError> {
 ///
 /// # Errors
 /// When the rate is beyond reason.
-pub(super) fn resample(
-    samples: &[i16],
-    rate: u32,
-) -> Result<Vec<i16>, media::resample::RateError> {
+pub(super) fn resample(samples: &[i16], rate: u32) -> Result<Vec<i16>, media::resample::RateError> {
     if rate == RATE {
         return Ok(samples.to_vec());
     }
@@ -138,12 +140,18 @@ fn music(length: Duration) -> Vec<i16> {
     for (index, start) in (0..out.len()).step_by(NOTE).enumerate() {
         let chord = CHORDS[index / 8 % 4];
         // The tune, which rings on into the next notes, above the held root.
-        pluck(&mut out[start..], chord[[0, 2, 1, 3, 2, 1, 3, 2][index % 8]], 1.0);
+        pluck(
+            &mut out[start..],
+            chord[[0, 2, 1, 3, 2, 1, 3, 2][index % 8]],
+            1.0,
+        );
         if index % 4 == 0 {
             pluck(&mut out[start..], chord[0] / 2.0, 0.8);
         }
     }
-    out.into_iter().map(|sample| (sample * 2400.0) as i16).collect()
+    out.into_iter()
+        .map(|sample| (sample * 2400.0) as i16)
+        .collect()
 }
 
 /// Adds one note of a second.
@@ -152,7 +160,9 @@ fn pluck(out: &mut [f32], hertz: f32, loudness: f32) {
         let time = at as f32 / RATE as f32;
         let envelope = loudness * (time / 0.01).min(1.0) * (-3.0 * time).exp() * (1.0 - time);
         let overtones = [1.0, 0.5, 0.25, 0.12].iter().zip([1.0, 2.0, 3.0, 4.0]);
-        let wave: f32 = overtones.map(|(gain, n)| gain * (TAU * hertz * n * time).sin()).sum();
+        let wave: f32 = overtones
+            .map(|(gain, n)| gain * (TAU * hertz * n * time).sin())
+            .sum();
         *sample += envelope * wave;
     }
 }
@@ -161,7 +171,13 @@ fn pluck(out: &mut [f32], hertz: f32, loudness: f32) {
 fn cough(seed: u64) -> Vec<i16> {
     let mut out = vec![0.0; samples(Duration::from_millis(450))];
     burst(&mut out, 0.05, 0.6, 9000.0, seed);
-    burst(&mut out[samples(Duration::from_millis(220))..], 0.06, 0.5, 6000.0, seed ^ 1);
+    burst(
+        &mut out[samples(Duration::from_millis(220))..],
+        0.06,
+        0.5,
+        6000.0,
+        seed ^ 1,
+    );
     out.into_iter().map(|sample| sample as i16).collect()
 }
 

@@ -200,7 +200,8 @@ impl Talk {
         self.send(&said, now);
         if let Some(why) = self.prepared.failure() {
             tracing::warn!(why, "the simulated callee cannot speak");
-            self.waiting.push_back(LegEvent::Failed(Failure::LineUnavailable));
+            self.waiting
+                .push_back(LegEvent::Failed(Failure::LineUnavailable));
             return Line::Closed;
         }
         for deed in std::mem::take(&mut self.deeds) {

@@ -16,9 +16,7 @@ use super::*;
 use crate::{
     driver::clock,
     line::{LegCommand, LegEvent},
-    provider::{
-        ProviderError, ProviderErrorKind, TtsEvent, TtsInput, TtsOptions, TtsStream,
-    },
+    provider::{ProviderError, ProviderErrorKind, TtsEvent, TtsInput, TtsOptions, TtsStream},
 };
 
 const fn ms(ms: u64) -> Duration {
@@ -111,8 +109,13 @@ struct Heard {
 impl Heard {
     /// Everything but sound, with its time.
     fn signals(&self) -> Vec<(u64, String)> {
-        let signals = self.events.iter().filter(|(_, event)| !matches!(event, LegEvent::Packet(_)));
-        signals.map(|(at, event)| (at.as_millis() as u64, format!("{event:?}"))).collect()
+        let signals = self
+            .events
+            .iter()
+            .filter(|(_, event)| !matches!(event, LegEvent::Packet(_)));
+        signals
+            .map(|(at, event)| (at.as_millis() as u64, format!("{event:?}")))
+            .collect()
     }
 
     fn packets(&self) -> Vec<(Duration, Packet)> {
@@ -143,7 +146,11 @@ impl Heard {
 fn loudest(packet: &Packet) -> u16 {
     let mut samples = [0; FRAME];
     media::Codec::Pcmu.decode(packet.payload(), &mut samples);
-    samples.iter().map(|sample| sample.unsigned_abs()).max().unwrap_or_default()
+    samples
+        .iter()
+        .map(|sample| sample.unsigned_abs())
+        .max()
+        .unwrap_or_default()
 }
 
 /// Dials and plays the agent until the line says goodbye, at most for ten minutes. Silence is not sent.

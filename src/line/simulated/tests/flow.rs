@@ -4,22 +4,35 @@ use super::*;
 
 async fn play(text: &str, deeds: Vec<Deed>) -> Heard {
     let folder = tempfile::tempdir().unwrap();
-    call(&line(SimulatedOptions::default()), scenario(folder.path(), text), deeds).await
+    call(
+        &line(SimulatedOptions::default()),
+        scenario(folder.path(), text),
+        deeds,
+    )
+    .await
 }
 
 /// Whether each stretch lies within 20 ms of what is expected.
 fn assert_sounding(heard: &Heard, expected: &[(u64, u64)]) {
     let found = heard.sounding();
-    let close = |(a, b): (&(u64, u64), &(u64, u64))| a.0.abs_diff(b.0) <= 20 && a.1.abs_diff(b.1) <= 20;
+    let close =
+        |(a, b): (&(u64, u64), &(u64, u64))| a.0.abs_diff(b.0) <= 20 && a.1.abs_diff(b.1) <= 20;
     let same = found.len() == expected.len() && found.iter().zip(expected).all(close);
     assert!(same, "expected {expected:?}, found {found:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn it_rings_is_picked_up_and_packets_come_every_20_ms_until_it_hangs_up() {
-    let heard = play("---\nwait 500 ms\nsay \"aaaaa\"\nwait 100 ms\nhang up", vec![]).await;
+    let heard = play(
+        "---\nwait 500 ms\nsay \"aaaaa\"\nwait 100 ms\nhang up",
+        vec![],
+    )
+    .await;
     let signals = heard.signals();
-    assert_eq!(signals[..2], [(0, "Ringing".into()), (1000, "Answered".into())]);
+    assert_eq!(
+        signals[..2],
+        [(0, "Ringing".into()), (1000, "Answered".into())]
+    );
     assert_eq!(signals[2..], [(2100, "HungUp".into())]);
     assert_sounding(&heard, &[(1500, 2000)]);
     let packets = heard.packets();
@@ -63,7 +76,11 @@ async fn it_interrupts_at_the_right_time_or_goes_on_when_the_agent_stops_early()
 #[tokio::test(start_paused = true)]
 async fn a_murmur_leaves_the_turn_to_the_agent_and_words_take_it() {
     let agent = || vec![Deed::Hums(2000, 4000)];
-    let text = |word| format!("---\nuntil agent speaks for 1 s\n{word} \"mmm\"\nuntil agent stops\nsay \"bb\"\nhang up");
+    let text = |word| {
+        format!(
+            "---\nuntil agent speaks for 1 s\n{word} \"mmm\"\nuntil agent stops\nsay \"bb\"\nhang up"
+        )
+    };
     let heard = play(&text("murmur"), agent()).await;
     assert_sounding(&heard, &[(3040, 3340), (4740, 4940)]);
     // Said while the agent fell silent: what it had said until then is no answer to it.
@@ -99,20 +116,45 @@ async fn keys_cut_the_announcement_and_choose_the_way() {
     let heard = play(menu, vec![press(1500, "1")]).await;
     assert_sounding(&heard, &[(1000, 2020)]);
     let signals = heard.signals();
-    assert_eq!(signals[2..], [(2020, "Dtmf('5')".into()), (2020, "HungUp".into())]);
-    let heard = play(menu, vec![press(2500, "3"), press(4000, "9"), press(6000, "w1")]).await;
-    assert_sounding(&heard, &[(1000, 2000), (2520, 3620), (4020, 5020), (6020, 6520)]);
+    assert_eq!(
+        signals[2..],
+        [(2020, "Dtmf('5')".into()), (2020, "HungUp".into())]
+    );
+    let heard = play(
+        menu,
+        vec![press(2500, "3"), press(4000, "9"), press(6000, "w1")],
+    )
+    .await;
+    assert_sounding(
+        &heard,
+        &[(1000, 2000), (2520, 3620), (4020, 5020), (6020, 6520)],
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn calls_that_are_not_picked_up_fail_for_their_reason() {
     let end = async |text: &str| play(text, vec![]).await.signals().pop().unwrap();
     assert_eq!(end("---\nbusy").await, (500, "Failed(Busy)".into()));
-    assert_eq!(end("---\nno such number").await, (500, "Failed(InvalidNumber)".into()));
-    assert_eq!(end("---\ndeclines").await, (1000, "Failed(Rejected)".into()));
-    assert_eq!(end("---\nnever answers").await, (30_000, "Failed(NoAnswer)".into()));
-    assert_eq!(end("ring: 40 s\n---\nhang up").await, (30_000, "Failed(NoAnswer)".into()));
-    assert_eq!(end("ring: 40 s\n---\ndeclines").await, (30_000, "Failed(NoAnswer)".into()));
+    assert_eq!(
+        end("---\nno such number").await,
+        (500, "Failed(InvalidNumber)".into())
+    );
+    assert_eq!(
+        end("---\ndeclines").await,
+        (1000, "Failed(Rejected)".into())
+    );
+    assert_eq!(
+        end("---\nnever answers").await,
+        (30_000, "Failed(NoAnswer)".into())
+    );
+    assert_eq!(
+        end("ring: 40 s\n---\nhang up").await,
+        (30_000, "Failed(NoAnswer)".into())
+    );
+    assert_eq!(
+        end("ring: 40 s\n---\ndeclines").await,
+        (30_000, "Failed(NoAnswer)".into())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,8 +164,14 @@ async fn the_agent_may_hang_up_at_any_instant() {
         let hang_up = Deed::Does(at, LegCommand::HangUp);
         let heard = play(text, vec![hang_up]).await;
         let (last, event) = heard.events.last().unwrap();
-        assert!(last.as_millis() as u64 <= at + 27, "{event:?} at {last:?}, hung up at {at}");
-        assert!(!matches!(event, LegEvent::HungUp), "nobody hung up on the agent");
+        assert!(
+            last.as_millis() as u64 <= at + 27,
+            "{event:?} at {last:?}, hung up at {at}"
+        );
+        assert!(
+            !matches!(event, LegEvent::HungUp),
+            "nobody hung up on the agent"
+        );
     }
     let transfer = Deed::Does(1500, LegCommand::Transfer("+14155550101".into()));
     let signals = play(text, vec![transfer]).await.signals();
@@ -135,7 +183,10 @@ async fn a_dropped_leg_ends_the_callee() {
     let folder = tempfile::tempdir().unwrap();
     let line = line(SimulatedOptions::default());
     for wait in [ms(0), ms(500), ms(1500)] {
-        let leg = line.dial(scenario(folder.path(), "---\nmusic 60 s")).await.unwrap();
+        let leg = line
+            .dial(scenario(folder.path(), "---\nmusic 60 s"))
+            .await
+            .unwrap();
         let commands = leg.commands.clone();
         clock::sleep(wait).await;
         drop(leg);
@@ -148,13 +199,18 @@ async fn a_dropped_leg_ends_the_callee() {
 async fn a_flood_of_commands_does_not_hold_the_sound_up() {
     let folder = tempfile::tempdir().unwrap();
     let line = line(SimulatedOptions::default());
-    let mut leg = line.dial(scenario(folder.path(), "---\nsay \"aaaaaaaaaa\"\nhang up")).await.unwrap();
+    let mut leg = line
+        .dial(scenario(folder.path(), "---\nsay \"aaaaaaaaaa\"\nhang up"))
+        .await
+        .unwrap();
     let commands = leg.commands.clone();
     let flood = tokio::spawn(async move {
         let packet = Packet::new(7, 7, &[0; FRAME]).unwrap();
         let mut sent = 0_u64;
         while commands.send(LegCommand::Packet(packet)).await.is_ok() {
-            let _: Result<_, _> = commands.send(LegCommand::PressKeys("1234567890".into())).await;
+            let _: Result<_, _> = commands
+                .send(LegCommand::PressKeys("1234567890".into()))
+                .await;
             sent += 1;
             if sent % 1000 == 0 {
                 clock::sleep(ms(1)).await;
@@ -176,7 +232,13 @@ async fn a_flood_of_commands_does_not_hold_the_sound_up() {
 async fn a_driver_that_does_not_read_loses_the_oldest_packets_and_no_signal() {
     let folder = tempfile::tempdir().unwrap();
     let line = line(SimulatedOptions::default());
-    let mut leg = line.dial(scenario(folder.path(), "---\npress 1\nmusic 20 s\npress 2\nhang up")).await.unwrap();
+    let mut leg = line
+        .dial(scenario(
+            folder.path(),
+            "---\npress 1\nmusic 20 s\npress 2\nhang up",
+        ))
+        .await
+        .unwrap();
     clock::sleep(Duration::from_secs(60)).await;
     let mut signals = Vec::new();
     let mut packets = Vec::new();
@@ -186,7 +248,10 @@ async fn a_driver_that_does_not_read_loses_the_oldest_packets_and_no_signal() {
             other => signals.push(format!("{other:?}")),
         }
     }
-    assert_eq!(signals, ["Ringing", "Answered", "Dtmf('1')", "Dtmf('2')", "HungUp"]);
+    assert_eq!(
+        signals,
+        ["Ringing", "Answered", "Dtmf('1')", "Dtmf('2')", "HungUp"]
+    );
     // What the channel holds is the beginning; of the rest the newest was kept.
     assert!((100..=120).contains(&packets.len()), "{}", packets.len());
     let length = packets[packets.len() - 1].wrapping_sub(packets[0]);

@@ -23,20 +23,30 @@ async fn packets(text: &str, seconds: usize, seed: u64) -> Vec<(Duration, Packet
         ..scenario(folder.path(), text)
     };
     let agent = vec![Deed::Hums(0, 1_000_000)];
-    call(&line(SimulatedOptions::default()), request, agent).await.packets()
+    call(&line(SimulatedOptions::default()), request, agent)
+        .await
+        .packets()
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_seed_gives_the_same_packets_at_the_same_times_byte_for_byte() {
     let text = "network: congested\nnoise: 20 dB\necho: -20 dB after 100 ms\n---\ncough\nplay callee.wav\ndoor\nhang up";
     let plain = |packets: Vec<(Duration, Packet)>| -> Vec<_> {
-        let parts = |(at, p): (Duration, Packet)| (at, p.sequence, p.timestamp, p.payload().to_vec());
+        let parts =
+            |(at, p): (Duration, Packet)| (at, p.sequence, p.timestamp, p.payload().to_vec());
         packets.into_iter().map(parts).collect()
     };
     let first = plain(packets(text, 5, 42).await);
     let second = plain(packets(text, 5, 42).await);
     for (index, (a, b)) in first.iter().zip(&second).enumerate() {
-        assert!(a == b, "packet {index}: {:?} {} and {:?} {}", a.0, a.1, b.0, b.1);
+        assert!(
+            a == b,
+            "packet {index}: {:?} {} and {:?} {}",
+            a.0,
+            a.1,
+            b.0,
+            b.1
+        );
     }
     assert_eq!(first.len(), second.len());
     let other = plain(packets(text, 5, 43).await);
@@ -54,7 +64,9 @@ async fn losses_are_as_many_and_as_long_as_the_scenario_says() {
     let sent = f64::from(last.wrapping_sub(first)) + 1.0;
     let lost = 1.0 - packets.len() as f64 / sent;
     assert!((0.02..0.04).contains(&lost), "{lost}");
-    let gaps = packets.windows(2).map(|pair| pair[1].1.sequence.wrapping_sub(pair[0].1.sequence) - 1);
+    let gaps = packets
+        .windows(2)
+        .map(|pair| pair[1].1.sequence.wrapping_sub(pair[0].1.sequence) - 1);
     let gaps: Vec<f64> = gaps.filter(|gap| *gap > 0).map(f64::from).collect();
     let burst = gaps.iter().sum::<f64>() / gaps.len() as f64;
     assert!((2.4..3.6).contains(&burst), "{burst}");
@@ -71,7 +83,10 @@ async fn noise_has_the_level_that_was_asked_for() {
         power += samples.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / FRAME as f64;
     }
     let level = 10.0 * (power / packets.len() as f64 / 32_768_f64.powi(2)).log10();
-    assert!((level + 32.0).abs() < 0.5, "{level} dB, expected 10 dB below speech at -22 dB");
+    assert!(
+        (level + 32.0).abs() < 0.5,
+        "{level} dB, expected 10 dB below speech at -22 dB"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -79,12 +94,25 @@ async fn the_agent_comes_back_as_an_echo_as_late_and_as_weak_as_asked() {
     let folder = tempfile::tempdir().unwrap();
     let text = "ring: 1 s\nnoise: none\necho: -12 dB after 200 ms\n---\nwait 3 s\nhang up";
     let agent = vec![Deed::Hums(2000, 2500)];
-    let heard = call(&line(SimulatedOptions::default()), scenario(folder.path(), text), agent).await;
+    let heard = call(
+        &line(SimulatedOptions::default()),
+        scenario(folder.path(), text),
+        agent,
+    )
+    .await;
     let [(begin, end)] = heard.sounding()[..] else {
         panic!("{:?}", heard.sounding());
     };
-    assert!((2220..=2260).contains(&begin) && (2720..=2760).contains(&end), "{begin} to {end}");
-    let peak = heard.packets().iter().map(|(_, packet)| loudest(packet)).max().unwrap();
+    assert!(
+        (2220..=2260).contains(&begin) && (2720..=2760).contains(&end),
+        "{begin} to {end}"
+    );
+    let peak = heard
+        .packets()
+        .iter()
+        .map(|(_, packet)| loudest(packet))
+        .max()
+        .unwrap();
     // 5000 by 12 dB.
     assert!((1180..1330).contains(&peak), "{peak}");
 }
@@ -99,7 +127,12 @@ async fn a_law_is_spoken_when_asked_for() {
     let mut silence = 0;
     while let Some(event) = leg.events.recv().await {
         if let LegEvent::Packet(packet) = event {
-            assert!(packet.payload().iter().all(|byte| *byte == media::Codec::Pcma.silence()));
+            assert!(
+                packet
+                    .payload()
+                    .iter()
+                    .all(|byte| *byte == media::Codec::Pcma.silence())
+            );
             silence += 1;
         }
     }
