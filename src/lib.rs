@@ -13,4 +13,5 @@ pub mod driver;
 pub mod line;
 pub mod provider;
 pub mod store;
+pub mod supervisor;
 pub mod worker;

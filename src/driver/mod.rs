@@ -1,3 +1,407 @@
-//! The one task that carries out a call: waits, reads the clock once, asks the core, carries out its actions.
+//! The one task that carries out a call: wait for the next thing, read the clock once, ask the core, carry out its
+//! actions, repeat. The only place where decisions become effects.
+//!
+//! Waiting happens in [`run`] and nowhere else. What must not wait (sound) goes through `sound`; what may be slow
+//! (disk, clients) is handed to `scribe` and never waited for.
 
 pub mod clock;
+mod convert;
+mod keeper;
+mod recorder;
+mod scribe;
+mod services;
+mod sound;
+
+use std::{
+    collections::VecDeque,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use call::{Action, Call, CallConfig, Command, End, Event, Failure, LineEvent, SpeechEvent};
+use tokio::sync::mpsc;
+
+pub(crate) use self::convert::{answered_by, live_json};
+pub use self::{
+    recorder::mend_recording,
+    scribe::{Record, Scribe, ScribeParts},
+    services::Providers,
+};
+use self::{services::Services, sound::Sound};
+use crate::{
+    agent::Brief,
+    line::{DialRequest, Leg, LegCommand, LegEvent, Line},
+    provider::{LlmEvent, SttEvent, SttInput, TtsEvent},
+};
+
+/// One frame of sound.
+const FRAME: Duration = Duration::from_millis(20);
+/// Packets handled per wake-up, so that a flood cannot delay a deadline.
+const PACKETS_PER_WAKE: usize = 16;
+/// How much longer than its ring time a line may take to say that nobody answered.
+const RING_GRACE: Duration = Duration::from_secs(15);
+
+/// Everything one call is carried out with.
+#[derive(Debug)]
+pub struct CallParts {
+    /// Connects.
+    pub line: Arc<dyn Line>,
+    /// Whom, and how.
+    pub dial: DialRequest,
+    /// Hear, think, speak.
+    pub providers: Providers,
+    /// The agent's task.
+    pub brief: Arc<Brief>,
+    /// How the core behaves.
+    pub config: CallConfig,
+    /// Wishes from outside. Full means that the one who wishes waits.
+    pub commands: mpsc::Receiver<Command>,
+    /// Takes everything that is kept or shown.
+    pub scribe: Scribe,
+}
+
+/// How a call went, beside what the scribe kept.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// How it ended.
+    pub end: End,
+    /// A sentence about a failure that only the line or a provider could give.
+    pub detail: Option<String>,
+    /// When somebody picked up.
+    pub answered: Option<Instant>,
+    /// When it was over.
+    pub ended: Instant,
+}
+
+/// Carries out one call from dialing to its end.
+pub async fn run(parts: CallParts) -> Finished {
+    let CallParts {
+        line,
+        dial,
+        providers,
+        brief,
+        config,
+        commands,
+        scribe,
+    } = parts;
+    let now = clock::now();
+    let give_up_ringing = now + dial.ring_timeout + RING_GRACE;
+    let mut driver = Driver {
+        core: Call::new(config, now),
+        services: Services::open(providers, brief),
+        leg: None,
+        sound: None,
+        scribe,
+        commands: Some(commands),
+        actions: Vec::new(),
+        pending: VecDeque::new(),
+        scratch: Vec::new(),
+        give_up_ringing: Some(give_up_ringing),
+        answered: None,
+        detail: None,
+        end: None,
+    };
+    let dialing = Action::Publish(call::Note::Status(call::Status::Dialing));
+    driver.scribe.action(&dialing, now);
+    driver.core.start(now, &mut driver.actions);
+    driver.carry_out(now);
+    match line.dial(dial).await {
+        Ok(leg) => driver.connect(leg),
+        Err(error) => {
+            driver.detail = Some(error.to_string());
+            driver.event(Event::Line(LineEvent::Failed(Failure::LineUnavailable)), clock::now());
+        }
+    }
+    let mut ticker = clock::ticker(FRAME);
+    while driver.end.is_none() {
+        driver.turn(&mut ticker).await;
+    }
+    driver.finish().await
+}
+
+/// The state of one running call.
+struct Driver {
+    core: Call,
+    services: Services,
+    leg: Option<Leg>,
+    sound: Option<Sound>,
+    scribe: Scribe,
+    commands: Option<mpsc::Receiver<Command>>,
+    /// Reused between wake-ups.
+    actions: Vec<Action>,
+    /// Events that came up while others were handled.
+    pending: VecDeque<Event>,
+    scratch: Vec<Event>,
+    give_up_ringing: Option<Instant>,
+    answered: Option<Instant>,
+    detail: Option<String>,
+    end: Option<End>,
+}
+
+/// What woke the driver.
+enum Wake {
+    Tick,
+    Leg(Option<LegEvent>),
+    Words(SttEvent),
+    Replied(call::Generation, LlmEvent),
+    Spoken(TtsEvent),
+    Command(Option<Command>),
+    Deadline,
+}
+
+impl Driver {
+    fn connect(&mut self, mut leg: Leg) {
+        let (out, codec, delay) = (leg.commands.clone(), leg.codec, leg.playout_delay);
+        leg.commands = out.clone();
+        self.sound = Some(Sound::new(codec, delay, out));
+        self.leg = Some(leg);
+    }
+
+    /// Waits for one thing and deals with it.
+    async fn turn(&mut self, ticker: &mut clock::Ticker) {
+        let wake = self.wait(ticker).await;
+        let now = clock::now();
+        match wake {
+            Wake::Tick => self.tick(now),
+            Wake::Leg(event) => self.leg_events(event, now),
+            Wake::Words(event) => self.words(event, now),
+            Wake::Replied(generation, event) => self.replied(generation, event, now),
+            Wake::Spoken(event) => self.spoken(event, now),
+            Wake::Command(Some(command)) => self.event(Event::Command(command), now),
+            Wake::Command(None) => self.commands = None,
+            Wake::Deadline => self.event(Event::Deadline, now),
+        }
+    }
+
+    async fn wait(&mut self, ticker: &mut clock::Ticker) -> Wake {
+        let deadline = self.core.deadline().map(|(at, _)| at);
+        let room = self.sound.as_ref().is_none_or(Sound::has_room);
+        let leg = self.leg.as_mut();
+        let commands = self.commands.as_mut();
+        // In this order when several are ready: the frame that is due, then what the callee did.
+        tokio::select! {
+            biased;
+            _ = ticker.tick() => Wake::Tick,
+            event = recv(leg.map(|leg| &mut leg.events)) => Wake::Leg(event),
+            () = sleep_until(deadline) => Wake::Deadline,
+            Some(event) = self.services.words.recv() => Wake::Words(event),
+            Some((generation, event)) = self.services.replied.recv() => Wake::Replied(generation, event),
+            Some(event) = self.services.spoken.recv(), if room => Wake::Spoken(event),
+            command = recv(commands) => Wake::Command(command),
+        }
+    }
+
+    /// Gives the core one event, and then whatever came up by carrying out its actions.
+    fn event(&mut self, event: Event, now: Instant) {
+        self.pending.push_back(event);
+        while let Some(event) = self.pending.pop_front() {
+            if self.end.is_some() {
+                self.pending.clear();
+                return;
+            }
+            self.core.handle(event, now, &mut self.actions);
+            self.carry_out(now);
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        for clause in self.services.pump() {
+            self.event(Event::Speech(clause, SpeechEvent::Failed), now);
+        }
+        if self.give_up_ringing.is_some_and(|at| now >= at) {
+            self.give_up_ringing = None;
+            self.event(Event::Line(LineEvent::Failed(Failure::NoAnswer)), now);
+        }
+        if self.answered.is_none() {
+            return;
+        }
+        let Some(sound) = &mut self.sound else { return };
+        let mut events = std::mem::take(&mut self.scratch);
+        let tick = sound.tick(now, &mut events);
+        self.scribe.frame(tick.agent, tick.callee);
+        self.services.hear(SttInput::Audio(tick.heard));
+        for event in events.drain(..) {
+            if matches!(event, Event::Voice(call::VoiceEvent::Started { .. })) {
+                self.services.hear(SttInput::SpeechStarted);
+            }
+            self.event(event, now);
+        }
+        self.scratch = events;
+    }
+
+    fn leg_events(&mut self, first: Option<LegEvent>, now: Instant) {
+        let mut next = first;
+        for handled in 1.. {
+            match next {
+                Some(LegEvent::Packet(packet)) => {
+                    // Sound before the answer is never taken for the callee.
+                    if let (Some(sound), Some(_)) = (&mut self.sound, self.answered) {
+                        sound.packet(&packet, now);
+                    }
+                }
+                Some(event) => self.signal(event, now),
+                None => {
+                    self.leg = None;
+                    self.event(Event::Line(LineEvent::Failed(Failure::MediaLost)), now);
+                    return;
+                }
+            }
+            if handled == PACKETS_PER_WAKE {
+                return;
+            }
+            match self.leg.as_mut().map(|leg| leg.events.try_recv()) {
+                Some(Ok(event)) => next = Some(event),
+                _ => return,
+            }
+        }
+    }
+
+    fn signal(&mut self, event: LegEvent, now: Instant) {
+        let event = match event {
+            LegEvent::Ringing => LineEvent::Ringing,
+            LegEvent::Answered => {
+                self.answered = Some(now);
+                self.give_up_ringing = None;
+                LineEvent::Answered
+            }
+            LegEvent::Dtmf(key) => LineEvent::Dtmf(key),
+            LegEvent::HungUp => LineEvent::HungUp,
+            LegEvent::Failed(failure) => LineEvent::Failed(failure),
+            LegEvent::Packet(_) => return,
+        };
+        self.event(Event::Line(event), now);
+    }
+
+    fn words(&mut self, event: SttEvent, now: Instant) {
+        let event = match event {
+            SttEvent::Partial(text) => call::WordsEvent::Partial(text),
+            SttEvent::Final { text, mark } => call::WordsEvent::Final {
+                text,
+                mark: mark.map(call::FlushMark),
+            },
+            SttEvent::Failed(error) => {
+                self.detail = Some(error.to_string());
+                call::WordsEvent::Failed
+            }
+        };
+        self.event(Event::Words(event), now);
+    }
+
+    fn replied(&mut self, generation: call::Generation, event: LlmEvent, now: Instant) {
+        let event = match event {
+            LlmEvent::Text(text) => call::ReplyEvent::Text(text),
+            LlmEvent::Tool(tool) => call::ReplyEvent::Tool(tool),
+            LlmEvent::Done => call::ReplyEvent::Done,
+            LlmEvent::Failed(error) => {
+                tracing::warn!(call = %self.scribe.call(), %error, "the language model failed");
+                self.detail = Some(error.to_string());
+                call::ReplyEvent::Failed
+            }
+        };
+        self.event(Event::Reply(generation, event), now);
+    }
+
+    fn spoken(&mut self, event: TtsEvent, now: Instant) {
+        let Some(sound) = &mut self.sound else { return };
+        let (clause, event) = match event {
+            TtsEvent::Audio {
+                clause,
+                samples,
+                rate,
+            } if self.services.is_live(clause) => (clause, sound.speech(clause, samples, rate)),
+            TtsEvent::Done(clause) if self.services.is_live(clause) => {
+                (clause, sound.speech_done(clause))
+            }
+            TtsEvent::Words { clause, ends } => (clause, SpeechEvent::Words(ends)),
+            TtsEvent::Failed { clause, error } => {
+                tracing::warn!(call = %self.scribe.call(), %error, "a clause could not be spoken");
+                self.detail = Some(error.to_string());
+                // What was made of it is played to its end, so that nothing waits for more.
+                let _ = sound.speech_done(clause);
+                (clause, SpeechEvent::Failed)
+            }
+            // Of a generation that was cancelled.
+            TtsEvent::Audio { .. } | TtsEvent::Done(_) => return,
+        };
+        self.event(Event::Speech(clause, event), now);
+    }
+
+    fn carry_out(&mut self, now: Instant) {
+        let mut actions = std::mem::take(&mut self.actions);
+        for action in actions.drain(..) {
+            self.scribe.action(&action, now);
+            match action {
+                Action::Flush(mark) => self.services.hear(SttInput::Flush(mark.0)),
+                Action::Think {
+                    generation,
+                    history,
+                } => self.services.think(generation, history),
+                Action::Speak { clause, text } => self.services.speak(clause, text),
+                Action::Cancel(generation) => {
+                    self.services.cancel(generation);
+                    self.with_sound(|sound| sound.drop_generation(generation));
+                }
+                Action::Pause => self.with_sound(Sound::pause),
+                Action::Resume => self.with_sound(Sound::resume),
+                Action::PressKeys(keys) => self.command(LegCommand::PressKeys(keys)),
+                Action::Transfer(number) => self.command(LegCommand::Transfer(number)),
+                Action::HangUp => self.command(LegCommand::HangUp),
+                Action::Publish(_) | Action::Turn(_) => {}
+                Action::End(end) => self.end = Some(end),
+            }
+        }
+        self.actions = actions;
+    }
+
+    fn with_sound(&mut self, act: impl FnOnce(&mut Sound)) {
+        if let Some(sound) = &mut self.sound {
+            act(sound);
+        }
+    }
+
+    fn command(&mut self, command: LegCommand) {
+        if let Some(leg) = &self.leg
+            && leg.commands.try_send(command).is_err()
+        {
+            // Packets fill this queue only when the line stands still; dropping the leg ends it all the same.
+            tracing::warn!(call = %self.scribe.call(), "the line took no command");
+        }
+    }
+
+    async fn finish(self) -> Finished {
+        let ended = clock::now();
+        let dropped = (
+            self.services.frames_dropped,
+            self.sound.as_ref().map_or(0, |sound| sound.packets_dropped),
+        );
+        if dropped != (0, 0) {
+            tracing::warn!(
+                call = %self.scribe.call(),
+                recogniser = dropped.0,
+                line = dropped.1,
+                "frames were dropped because somebody did not keep up"
+            );
+        }
+        self.scribe.close().await;
+        Finished {
+            end: self.end.unwrap_or(End::Failed(Failure::Internal)),
+            detail: self.detail,
+            answered: self.answered,
+            ended,
+        }
+    }
+}
+
+async fn recv<T>(receiver: Option<&mut mpsc::Receiver<T>>) -> Option<T> {
+    match receiver {
+        Some(receiver) => receiver.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => clock::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

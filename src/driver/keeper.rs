@@ -1,0 +1,193 @@
+//! The scribe's other half: the task that writes what a call leaves behind. It may wait for the disk; nobody waits for it
+//! while the call runs.
+
+use std::sync::Arc;
+
+use call::{Note, Status};
+use media::Resampler;
+use protocol::rest;
+use tokio::sync::mpsc;
+
+use super::{
+    clock, convert,
+    recorder::Recorder,
+    scribe::{Frame, Item, Record, ScribeParts},
+};
+use crate::{
+    bus::Feed,
+    store::{Store, StoreError, StoredCall},
+};
+
+/// Longest log for replay; a longer call is kept up to here.
+const MAX_LOG: usize = 8 << 20;
+
+/// Keeps a call until the scribe is dropped; returns what its end needs.
+pub(super) async fn keep(
+    parts: ScribeParts,
+    mut items: mpsc::Receiver<Item>,
+    mut frames: mpsc::Receiver<Frame>,
+) -> Record {
+    let mut keeper = Keeper {
+        recorder: Some(Recorder::new(parts.recording.clone())),
+        listeners: Listeners::default(),
+        record: Record::default(),
+        log: String::new(),
+        status: None,
+        parts,
+    };
+    loop {
+        tokio::select! {
+            Some(item) = items.recv() => keeper.item(item).await,
+            Some(frame) = frames.recv() => keeper.frame(&frame).await,
+            else => break,
+        }
+    }
+    keeper.finish().await
+}
+
+struct Keeper {
+    parts: ScribeParts,
+    recorder: Option<Recorder>,
+    listeners: Listeners,
+    record: Record,
+    log: String,
+    status: Option<Status>,
+}
+
+impl Keeper {
+    async fn item(&mut self, item: Item) {
+        match item {
+            Item::Note(at, note) => self.note(at, &note).await,
+            Item::Turn(turn) => {
+                self.record.turns.push(turn.clone());
+                let id = self.parts.call.clone();
+                self.store(move |store| store.append_turn(&id, &turn)).await;
+            }
+            Item::Event(line) => {
+                if self.log.len() + line.len() < MAX_LOG {
+                    self.log.push_str(&line);
+                    self.log.push('\n');
+                }
+            }
+        }
+    }
+
+    async fn note(&mut self, at: u64, note: &Note) {
+        match note {
+            Note::AnsweredBy(who) => self.record.answered_by = *who,
+            Note::Interrupted { .. } => self.record.interruptions += 1,
+            Note::FalseAlarm => self.record.false_alarms += 1,
+            Note::Status(status) => {
+                if self.status.replace(*status) == Some(*status) {
+                    return;
+                }
+                self.keep_status(*status).await;
+            }
+            _ => {}
+        }
+        let call = &self.parts.call;
+        let event = convert::live_event(note);
+        self.parts
+            .feed
+            .append(|seq| convert::live_json(call, seq, at, event));
+    }
+
+    /// The record knows of a status before any watcher does.
+    async fn keep_status(&mut self, status: Status) {
+        let id = self.parts.call.clone();
+        let started = rest::Time::from(clock::wall());
+        self.store(move |store| {
+            let mut change = |stored: &mut StoredCall| match status {
+                Status::Dialing => stored.call.status = rest::Status::Dialing,
+                Status::InProgress => {
+                    stored.call.status = rest::Status::InProgress;
+                    stored.call.started_at = Some(started);
+                }
+            };
+            store.update_call(&id, &mut change).map(|_| ())
+        })
+        .await;
+    }
+
+    async fn store(
+        &mut self,
+        work: impl FnOnce(&dyn Store) -> Result<(), StoreError> + Send + 'static,
+    ) {
+        let store: Arc<dyn Store> = self.parts.store.clone();
+        let done = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
+        if let Ok(Err(error)) = done {
+            tracing::error!(call = %self.parts.call, %error, "a running call could not be kept");
+        }
+    }
+
+    async fn frame(&mut self, frame: &Frame) {
+        self.listeners.frame(&self.parts.feed, frame);
+        let Some(recorder) = &mut self.recorder else {
+            return;
+        };
+        for _ in 0..frame.gap {
+            recorder.push(&[0; media::FRAME], &[0; media::FRAME]);
+        }
+        if recorder.push(&frame.agent, &frame.callee) {
+            self.write(Recorder::write).await;
+        }
+    }
+
+    async fn write(&mut self, how: fn(&mut Recorder) -> std::io::Result<()>) {
+        let Some(mut recorder) = self.recorder.take() else {
+            return;
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            let written = how(&mut recorder);
+            (recorder, written)
+        })
+        .await;
+        match done {
+            Ok((recorder, Ok(()))) => self.recorder = Some(recorder),
+            Ok((_, Err(error))) => {
+                tracing::error!(call = %self.parts.call, %error, "the call goes on without recording");
+            }
+            Err(_) => tracing::error!(call = %self.parts.call, "the recorder panicked"),
+        }
+    }
+
+    async fn finish(mut self) -> Record {
+        self.write(Recorder::finish).await;
+        self.record.events = (!self.log.is_empty()).then_some(self.log);
+        self.record
+    }
+}
+
+/// Turns frames into what live listeners get, while there are any.
+#[derive(Default)]
+struct Listeners {
+    upsamplers: Option<(Resampler, Resampler)>,
+}
+
+impl Listeners {
+    fn frame(&mut self, feed: &Feed, frame: &Frame) {
+        if !feed.has_listeners() {
+            self.upsamplers = None;
+            return;
+        }
+        if self.upsamplers.is_none() {
+            let pair = Resampler::new(8000, 16_000).ok().zip(Resampler::new(8000, 16_000).ok());
+            self.upsamplers = pair;
+        }
+        let Some((left, right)) = &mut self.upsamplers else {
+            return;
+        };
+        let (mut agent, mut callee) = (Vec::new(), Vec::new());
+        left.process(&frame.agent, |out| agent.extend_from_slice(out));
+        right.process(&frame.callee, |out| callee.extend_from_slice(out));
+        let pcm: Vec<u8> = agent
+            .iter()
+            .zip(&callee)
+            .flat_map(|(l, r)| {
+                let ([a, b], [c, d]) = (l.to_le_bytes(), r.to_le_bytes());
+                [a, b, c, d]
+            })
+            .collect();
+        feed.play(pcm.into());
+    }
+}

@@ -1,0 +1,89 @@
+//! The file that a recording grows into. Writes in pieces of a second, off the sound path, and leaves a file with a
+//! true header after every piece, so that a killed process loses at most the last second.
+
+use std::{
+    fs::File,
+    io::{Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use media::{recording, wav};
+
+/// Bytes that are written together: one second.
+const PIECE: usize = 50 * recording::FRAME_BYTES;
+
+/// A recording under way. All methods that touch the disk block.
+#[derive(Debug)]
+pub(super) struct Recorder {
+    path: PathBuf,
+    file: Option<File>,
+    written: u64,
+    waiting: Vec<u8>,
+}
+
+impl Recorder {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            file: None,
+            written: 0,
+            waiting: Vec::with_capacity(PIECE),
+        }
+    }
+
+    /// Takes one frame of both sides and returns whether it is time to [`Recorder::write`].
+    pub(super) fn push(&mut self, agent: &[i16; media::FRAME], callee: &[i16; media::FRAME]) -> bool {
+        self.waiting
+            .extend_from_slice(&recording::frame(agent, callee));
+        self.waiting.len() >= PIECE
+    }
+
+    /// Writes what waits, then the header that makes it part of the recording.
+    ///
+    /// # Errors
+    /// When the disk does not take it. What was written before stays readable.
+    pub(super) fn write(&mut self) -> std::io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        if self.file.is_none() {
+            let mut file = File::create(&self.path)?;
+            file.write_all(&wav::header(recording::FORMAT, 0))?;
+            self.file = Some(file);
+        }
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        file.seek(SeekFrom::Start(wav::HEADER_LEN as u64 + self.written))?;
+        file.write_all(&self.waiting)?;
+        self.written += self.waiting.len() as u64;
+        self.waiting.clear();
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(&wav::header(recording::FORMAT, self.written))
+    }
+
+    /// Writes the rest and makes it durable.
+    ///
+    /// # Errors
+    /// As [`Recorder::write`].
+    pub(super) fn finish(&mut self) -> std::io::Result<()> {
+        self.write()?;
+        self.file.as_ref().map_or(Ok(()), File::sync_all)
+    }
+}
+
+/// Mends the header of a recording whose process was killed. A file that does not exist is no fault.
+///
+/// # Errors
+/// When the disk fails.
+pub fn mend_recording(path: &Path) -> std::io::Result<()> {
+    let mut file = match File::options().read(true).write(true).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    let repair = wav::repair_header(recording::FORMAT, file.metadata()?.len());
+    file.set_len(repair.file_len)?;
+    file.write_all(&repair.header)?;
+    file.sync_all()
+}

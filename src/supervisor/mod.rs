@@ -1,0 +1,388 @@
+//! Every call of this process: admission, the queue, running calls, commands to them, recovery and drain.
+//!
+//! Decides when a call may run and makes sure that each ends exactly once, with its credit settled, whatever
+//! happens to the task that carries it out. What is said on a call is not decided here, and HTTP is unknown.
+
+mod finish;
+mod metrics;
+mod run;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use call::Command;
+use protocol::{
+    error::{ApiError, ErrorCode},
+    ids::{AccountId, CallId},
+    rest,
+};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    agent::Brief,
+    bus::{Bus, Feed},
+    driver::clock,
+    line::{DialRequest, Line},
+    provider::{LanguageModel, SpeechToText, TextToSpeech},
+    store::{Answer, Creation, Idempotency, KeyId, Store, StoreError, StoredCall},
+};
+
+/// Commands to one call that wait for it; beyond that the one who commands waits.
+const COMMANDS: usize = 16;
+
+/// What the supervisor works with. Everything is chosen by the application.
+#[derive(Debug)]
+pub struct Parts {
+    /// Records and money.
+    pub store: Arc<dyn Store>,
+    /// Live events.
+    pub bus: Bus,
+    /// The ways to reach telephones, the default first.
+    pub lines: Vec<Arc<dyn Line>>,
+    /// Hears.
+    pub stt: Arc<dyn SpeechToText>,
+    /// Thinks.
+    pub llm: Arc<dyn LanguageModel>,
+    /// Speaks.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// Limits and defaults.
+    pub settings: Settings,
+}
+
+/// Limits and defaults of all calls.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Calls that run at the same time; others wait in the order of their creation.
+    pub max_concurrent: usize,
+    /// How long a phone rings.
+    pub ring_timeout: Duration,
+    /// How long running calls get to end politely when the program stops.
+    pub drain: Duration,
+    /// How the core behaves; a request overrides parts of it.
+    pub call: call::CallConfig,
+    /// The synthesiser's voice; its default when empty.
+    pub voice: String,
+    /// Where recordings go.
+    pub recordings: PathBuf,
+    /// Where a client buys credits.
+    pub buy_credits_url: String,
+}
+
+/// Who asks.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// Whose call it will be.
+    pub account: AccountId,
+    /// With which key.
+    pub key: KeyId,
+    /// Whether the key is for trying out: simulated line only, and nothing is paid.
+    pub test: bool,
+}
+
+/// A client's wish that a creation happen once, however often it is sent.
+#[derive(Debug, Clone)]
+pub struct IdempotencyKey {
+    /// The client's key.
+    pub key: String,
+    /// SHA-256 of the request's body.
+    pub body_hash: [u8; 32],
+}
+
+/// What came of a creation.
+#[derive(Debug)]
+pub enum CreateAnswer {
+    /// A new call.
+    Created(rest::Created),
+    /// The answer that the same request got before.
+    Replayed(Answer),
+}
+
+/// All calls of this process. Clones are the same supervisor.
+#[derive(Debug, Clone)]
+pub struct Supervisor(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    parts: Parts,
+    permits: Arc<Semaphore>,
+    live: Mutex<HashMap<CallId, Live>>,
+    draining: watch::Sender<bool>,
+    tasks: TaskTracker,
+}
+
+/// A call that has not ended.
+#[derive(Debug, Clone)]
+struct Live {
+    account: AccountId,
+    commands: mpsc::Sender<Command>,
+    /// Ends it while it waits for its turn.
+    canceled: CancellationToken,
+}
+
+impl Supervisor {
+    /// Makes a supervisor without calls; [`Supervisor::recover`] brings back those of the last run.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let permits = Arc::new(Semaphore::new(parts.settings.max_concurrent));
+        Self(Arc::new(Inner {
+            parts,
+            permits,
+            live: Mutex::default(),
+            draining: watch::Sender::new(false),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Returns the live events of a call that has not ended, or ended a moment ago.
+    #[must_use]
+    pub fn feed(&self, call: &CallId) -> Option<Arc<Feed>> {
+        self.0.parts.bus.feed(call)
+    }
+
+    /// Returns the bus that carries the live events of all calls.
+    #[must_use]
+    pub fn bus(&self) -> &Bus {
+        &self.0.parts.bus
+    }
+
+    /// Returns the records.
+    #[must_use]
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.0.parts.store
+    }
+
+    /// Returns the limits and defaults.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.0.parts.settings
+    }
+
+    /// Returns how many calls have not ended.
+    #[must_use]
+    pub fn live_calls(&self) -> usize {
+        self.live().len()
+    }
+
+    /// Returns whether new calls are refused because the program stops.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        *self.0.draining.borrow()
+    }
+
+    fn live(&self) -> MutexGuard<'_, HashMap<CallId, Live>> {
+        // A panic while it was held left a map that is still a map.
+        self.0.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Accepts a call: checks that its line can carry it, takes the credit, and queues it.
+    ///
+    /// # Errors
+    /// `unavailable` while draining, `invalid_field` when the line cannot carry the request,
+    /// `insufficient_credits`, `idempotency_conflict`. Nothing was taken then.
+    pub async fn create(
+        &self,
+        caller: &Caller,
+        request: rest::CreateCall,
+        warnings: Vec<String>,
+        idempotency: Option<IdempotencyKey>,
+    ) -> Result<CreateAnswer, ApiError> {
+        if self.is_draining() {
+            return Err(ApiError::unavailable(
+                "The server is shutting down and takes no new calls. Try again in a moment.",
+                5,
+            ));
+        }
+        let line = self.choose_line(caller, &request)?;
+        let seed = getrandom::u64().map_err(|_| ApiError::internal())?;
+        line.check(&self.dial_request(&request, seed))
+            .map_err(|error| ApiError::new(ErrorCode::InvalidField, error.to_string()))?;
+        let at = clock::wall();
+        let id = new_call_id(at)?;
+        let stored = StoredCall {
+            account: caller.account.clone(),
+            key: caller.key.clone(),
+            call: rest::Call::queued(id, &request, line.name(), rest::Time::from(at)),
+            request,
+            seed,
+            cost: u32::from(!caller.test),
+        };
+        let (stored, creation, answer) = self.keep(stored, warnings, idempotency, at).await?;
+        match creation {
+            Creation::Created { .. } => {
+                self.launch(stored, line);
+                Ok(CreateAnswer::Created(answer))
+            }
+            Creation::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
+            Creation::Conflict => Err(ApiError::idempotency_conflict()),
+            Creation::NoCredit { .. } => Err(ApiError::insufficient_credits(
+                self.settings().buy_credits_url.clone(),
+            )),
+        }
+    }
+
+    async fn keep(
+        &self,
+        stored: StoredCall,
+        warnings: Vec<String>,
+        idempotency: Option<IdempotencyKey>,
+        at: jiff::Timestamp,
+    ) -> Result<(StoredCall, Creation, rest::Created), ApiError> {
+        let store = self.store().clone();
+        blocking(move || {
+            let created = |balance: i64| {
+                let left = u64::try_from(balance).unwrap_or(0);
+                rest::Created::new(&stored.call, left, warnings.clone())
+            };
+            let render = |creation: &Creation| match creation {
+                Creation::Created { balance } => Some(Answer {
+                    status: 202,
+                    body: serde_json::to_string(&created(*balance)).ok()?,
+                }),
+                _ => None,
+            };
+            let idempotency = idempotency.as_ref().map(|wish| Idempotency {
+                key: &wish.key,
+                body_hash: wish.body_hash,
+                answer: &render,
+            });
+            let creation = store.create_call(&stored, idempotency, at)?;
+            let balance = match &creation {
+                Creation::Created { balance } | Creation::NoCredit { balance } => *balance,
+                Creation::Replayed(_) | Creation::Conflict => 0,
+            };
+            let answer = created(balance);
+            Ok((stored, creation, answer))
+        })
+        .await
+    }
+
+    fn choose_line(
+        &self,
+        caller: &Caller,
+        request: &rest::CreateCall,
+    ) -> Result<Arc<dyn Line>, ApiError> {
+        let lines = &self.0.parts.lines;
+        let wanted = if caller.test {
+            "simulated"
+        } else {
+            &request.line
+        };
+        let found = lines.iter().find(|line| line.name() == wanted);
+        found.cloned().ok_or_else(|| {
+            let names: Vec<_> = lines.iter().map(|line| line.name()).collect();
+            let expected = format!("one of the lines of this server: {}", names.join(", "));
+            ApiError::invalid_field("line", &expected)
+        })
+    }
+
+    fn dial_request(&self, request: &rest::CreateCall, seed: u64) -> DialRequest {
+        DialRequest {
+            to: request.to_phone_number.clone(),
+            ring_timeout: self.settings().ring_timeout,
+            seed,
+            scenario: request.scenario.clone(),
+            callee_audio: request.callee_audio.as_ref().map(PathBuf::from),
+        }
+    }
+
+    fn brief(&self, request: &rest::CreateCall, created_at: rest::Time) -> Arc<Brief> {
+        Arc::new(Brief {
+            objective: request.objective.clone(),
+            business_name: request.business_name.clone(),
+            website_context: None,
+            language: request.language.clone(),
+            instructions: request.instructions.clone(),
+            first_message: request.first_message.clone(),
+            result_schema: request.result_schema.clone(),
+            transfer_to: request.transfer_to.clone(),
+            today: jiff::Timestamp::from(created_at)
+                .strftime("%Y-%m-%d")
+                .to_string(),
+        })
+    }
+
+    /// Ends a call: one that waits at once, a running one with a goodbye, or without when `now`. Canceling it again
+    /// gives the same answer.
+    ///
+    /// # Errors
+    /// `call_not_found`, or `call_already_ended` when it ended for another reason.
+    pub async fn cancel(
+        &self,
+        account: &AccountId,
+        id: &CallId,
+        now: bool,
+    ) -> Result<rest::Call, ApiError> {
+        let live = self.live().get(id).filter(|l| l.account == *account).cloned();
+        if let Some(live) = live {
+            live.canceled.cancel();
+            // A call that ends this very moment no longer takes it, and needs it no more.
+            let _ = live.commands.send(Command::Cancel { now }).await;
+        }
+        let store = self.store().clone();
+        let (owner, call) = (account.clone(), id.clone());
+        let stored = blocking(move || store.get_call(&owner, &call)).await?;
+        let call = stored.ok_or_else(ApiError::call_not_found)?.call;
+        match call.status {
+            rest::Status::Completed | rest::Status::Failed => Err(ApiError::call_already_ended()),
+            _ => Ok(call),
+        }
+    }
+
+    /// Passes a wish to a running call.
+    ///
+    /// # Errors
+    /// `call_already_ended` when it does not run (any more).
+    pub async fn command(&self, id: &CallId, command: Command) -> Result<(), ApiError> {
+        let live = self.live().get(id).cloned();
+        let live = live.ok_or_else(ApiError::call_already_ended)?;
+        let sent = live.commands.send(command).await;
+        sent.map_err(|_| ApiError::call_already_ended())
+    }
+
+    /// Refuses new calls, lets running ones say goodbye, and returns when all have ended, at the latest a little
+    /// after the drain time. Calls that still wait stay queued and are dispatched by the next start.
+    pub async fn drain(&self) {
+        self.0.draining.send_replace(true);
+        self.tell_all(&Command::Drain).await;
+        self.0.tasks.close();
+        if clock::timeout(self.settings().drain, self.0.tasks.wait()).await.is_none() {
+            self.tell_all(&Command::Cancel { now: true }).await;
+            let _ = clock::timeout(Duration::from_secs(5), self.0.tasks.wait()).await;
+        }
+    }
+
+    async fn tell_all(&self, command: &Command) {
+        let all: Vec<_> = self.live().values().cloned().collect();
+        for live in all {
+            // A call that does not even take a command in time is ended by the process.
+            let send = live.commands.send(command.clone());
+            let _ = clock::timeout(Duration::from_millis(200), send).await;
+        }
+    }
+}
+
+fn new_call_id(at: jiff::Timestamp) -> Result<CallId, ApiError> {
+    let mut random = [0; 16];
+    getrandom::fill(&mut random).map_err(|_| ApiError::internal())?;
+    let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
+    Ok(CallId::new(ms, u128::from_le_bytes(random)))
+}
+
+/// Runs a store operation on a thread that may wait.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the store failed");
+            Err(ApiError::internal())
+        }
+        Err(_) => Err(ApiError::internal()),
+    }
+}

@@ -1,0 +1,225 @@
+//! From a queued call to a finished one: waits for its turn, runs the driver in a task of its own, has the outcome
+//! judged, and ends the record exactly once.
+
+use std::sync::Arc;
+
+use call::End;
+use protocol::rest;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{COMMANDS, Live, Supervisor, blocking, finish};
+use crate::{
+    agent,
+    bus::Feed,
+    driver::{self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording},
+    line::Line,
+    provider::{SttOptions, TtsOptions},
+    store::{Attachment, StoredCall},
+};
+
+impl Supervisor {
+    /// Brings back the calls that a stopped or killed process left: queued ones are dispatched, others end as
+    /// interrupted, with their credit given back and their recording mended. Returns how many of each.
+    ///
+    /// # Errors
+    /// When the store cannot be read; nothing was done then.
+    pub async fn recover(&self) -> Result<(usize, usize), protocol::error::ApiError> {
+        let store = self.store().clone();
+        let left = blocking(move || store.unfinished_calls()).await?;
+        let (mut queued, mut ended) = (0, 0);
+        for stored in left {
+            let lines = &self.0.parts.lines;
+            let line = lines.iter().find(|line| line.name() == stored.call.line);
+            match line.cloned() {
+                Some(line) if stored.call.status == rest::Status::Queued => {
+                    queued += 1;
+                    self.launch(stored, line);
+                }
+                _ => {
+                    ended += 1;
+                    let path = self.recording_path(&stored.call.call_id);
+                    let mended = tokio::task::spawn_blocking(move || mend_recording(&path)).await;
+                    if !matches!(mended, Ok(Ok(()))) {
+                        tracing::warn!(call = %stored.call.call_id, "its recording could not be mended");
+                    }
+                    let feed = self.bus().open(&stored.call.call_id, &stored.account);
+                    self.end(&stored, &feed, finish::interrupted_by_restart()).await;
+                }
+            }
+        }
+        Ok((queued, ended))
+    }
+
+    /// Returns where the recording of a call lies, whether or not there is one.
+    #[must_use]
+    pub fn recording_path(&self, id: &protocol::ids::CallId) -> std::path::PathBuf {
+        self.settings().recordings.join(format!("{id}.wav"))
+    }
+
+    /// Starts the task that brings a queued call to its end.
+    pub(super) fn launch(&self, stored: StoredCall, line: Arc<dyn Line>) {
+        let (commands, receiver) = mpsc::channel(COMMANDS);
+        let canceled = CancellationToken::new();
+        let id = stored.call.call_id.clone();
+        let live = Live {
+            account: stored.account.clone(),
+            commands,
+            canceled: canceled.clone(),
+        };
+        self.live().insert(id.clone(), live);
+        let feed = self.bus().open(&id, &stored.account);
+        finish::announce_queued(&feed, &id);
+        let this = self.clone();
+        self.0.tasks.spawn(async move {
+            this.bring_to_its_end(stored, line, receiver, canceled, &feed).await;
+            this.live().remove(&id);
+            feed.close();
+            this.bus().forget(&id);
+        });
+    }
+
+    async fn bring_to_its_end(
+        &self,
+        stored: StoredCall,
+        line: Arc<dyn Line>,
+        commands: mpsc::Receiver<call::Command>,
+        canceled: CancellationToken,
+        feed: &Arc<Feed>,
+    ) {
+        let permits = self.0.permits.clone();
+        let permit = tokio::select! {
+            biased;
+            () = canceled.cancelled() => {
+                self.end(&stored, feed, finish::canceled_before_answer()).await;
+                return;
+            }
+            // It stays queued in the records; the next start dispatches it.
+            () = self.drain_begins() => return,
+            permit = permits.acquire_owned() => permit,
+        };
+        let ending = self.carry_out(&stored, line, commands, feed).await;
+        drop(permit);
+        self.end(&stored, feed, ending).await;
+    }
+
+    async fn drain_begins(&self) {
+        let mut draining = self.0.draining.subscribe();
+        // The sender lives as long as the supervisor.
+        let _ = draining.wait_for(|draining| *draining).await;
+    }
+
+    /// Runs the driver and judges what came of it.
+    async fn carry_out(
+        &self,
+        stored: &StoredCall,
+        line: Arc<dyn Line>,
+        commands: mpsc::Receiver<call::Command>,
+        feed: &Arc<Feed>,
+    ) -> finish::Ending {
+        let parts = &self.0.parts;
+        let request = &stored.request;
+        let id = stored.call.call_id.clone();
+        let brief = self.brief(request, stored.call.created_at);
+        let (scribe, keeping) = Scribe::start(ScribeParts {
+            call: id.clone(),
+            created: clock::now(),
+            feed: feed.clone(),
+            store: parts.store.clone(),
+            recording: self.recording_path(&id),
+        });
+        let call_parts = CallParts {
+            line,
+            dial: self.dial_request(request, stored.seed),
+            providers: Providers {
+                stt: parts.stt.clone(),
+                stt_options: SttOptions {
+                    language: brief.language.clone(),
+                    narrowband: true,
+                    hints: hints(&brief),
+                },
+                llm: parts.llm.clone(),
+                tts: parts.tts.clone(),
+                tts_options: TtsOptions {
+                    language: brief.language.clone(),
+                    voice: parts.settings.voice.clone(),
+                },
+            },
+            brief: brief.clone(),
+            config: finish::core_config(&parts.settings.call, request),
+            commands,
+            scribe,
+        };
+        // A task of its own: a panic in it ends this call and no other.
+        let ran = tokio::spawn(driver::run(call_parts)).await;
+        let record = keeping.await.unwrap_or_default();
+        let Ok(finished) = ran else {
+            tracing::error!(call = %id, "the driver of a call panicked");
+            return finish::broken(record);
+        };
+        self.judge(&brief, finished, record).await
+    }
+
+    async fn judge(
+        &self,
+        brief: &agent::Brief,
+        finished: Finished,
+        record: Record,
+    ) -> finish::Ending {
+        if let End::Failed(failure) = finished.end {
+            return finish::failed(failure, &finished, record);
+        }
+        let turns = finish::transcript_turns(&record.turns);
+        let llm = self.0.parts.llm.as_ref();
+        let verdict =
+            agent::judge(brief, &turns, finished.end, record.answered_by, Some(llm)).await;
+        finish::completed(&finished, record, verdict)
+    }
+
+    /// Ends the record, tells whoever watches, and keeps the live events.
+    async fn end(&self, stored: &StoredCall, feed: &Arc<Feed>, ending: finish::Ending) {
+        let id = stored.call.call_id.clone();
+        let store = self.store().clone();
+        let at = clock::wall();
+        let give_back = ending.give_back;
+        let key = id.clone();
+        let events = ending.events.clone();
+        let finished = blocking(move || {
+            if let Some(events) = events {
+                store.save(&key, Attachment::Events, events.as_bytes())?;
+            }
+            store.finish_call(&key, give_back, at, &mut |stored| {
+                ending.apply(&mut stored.call, at);
+            })
+        })
+        .await;
+        let Ok(finished) = finished else {
+            tracing::error!(call = %id, "the end of a call could not be kept; the next start will mend its record");
+            return;
+        };
+        finish::announce(feed, &finished.call.call, at);
+        let lines: Vec<_> = feed.read(0, usize::MAX).events;
+        let store = self.store().clone();
+        let log = lines.join("\n");
+        if blocking(move || store.save(&id, Attachment::Feed, log.as_bytes())).await.is_err() {
+            tracing::warn!("the live events of an ended call could not be kept");
+        }
+    }
+}
+
+/// Returns the words that are likely to be said on a call because they were in its request.
+fn hints(brief: &agent::Brief) -> Vec<String> {
+    let texts = [
+        brief.business_name.as_deref(),
+        Some(brief.objective.as_str()),
+        brief.instructions.as_deref(),
+    ];
+    let words = texts.into_iter().flatten().flat_map(str::split_whitespace);
+    let mut hints: Vec<String> = words
+        .map(|word| word.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
+        .filter(|word| word.chars().any(char::is_alphabetic))
+        .collect();
+    hints.sort_unstable();
+    hints.dedup();
+    hints
+}
