@@ -171,7 +171,9 @@ impl Listeners {
             return;
         }
         if self.upsamplers.is_none() {
-            let pair = Resampler::new(8000, 16_000).ok().zip(Resampler::new(8000, 16_000).ok());
+            let pair = Resampler::new(8000, 16_000)
+                .ok()
+                .zip(Resampler::new(8000, 16_000).ok());
             self.upsamplers = pair;
         }
         let Some((left, right)) = &mut self.upsamplers else {

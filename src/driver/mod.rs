@@ -109,7 +109,10 @@ pub async fn run(parts: CallParts) -> Finished {
         Ok(leg) => driver.connect(leg),
         Err(error) => {
             driver.detail = Some(error.to_string());
-            driver.event(Event::Line(LineEvent::Failed(Failure::LineUnavailable)), clock::now());
+            driver.event(
+                Event::Line(LineEvent::Failed(Failure::LineUnavailable)),
+                clock::now(),
+            );
         }
     }
     let mut ticker = clock::ticker(FRAME);

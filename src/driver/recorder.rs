@@ -32,7 +32,11 @@ impl Recorder {
     }
 
     /// Takes one frame of both sides and returns whether it is time to [`Recorder::write`].
-    pub(super) fn push(&mut self, agent: &[i16; media::FRAME], callee: &[i16; media::FRAME]) -> bool {
+    pub(super) fn push(
+        &mut self,
+        agent: &[i16; media::FRAME],
+        callee: &[i16; media::FRAME],
+    ) -> bool {
         self.waiting
             .extend_from_slice(&recording::frame(agent, callee));
         self.waiting.len() >= PIECE

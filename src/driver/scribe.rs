@@ -4,12 +4,7 @@
 //! task that may wait for the disk. When the keeper falls behind, sound becomes a gap of silence in the recording (never
 //! a shift), partial words are dropped, and everything else waits in order.
 
-use std::{
-    collections::VecDeque,
-    path::PathBuf,
-    sync::Arc,
-    time::Instant,
-};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Instant};
 
 use call::{Action, AnsweredBy, Note, Status};
 use protocol::{ids::CallId, rest};

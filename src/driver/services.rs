@@ -112,12 +112,7 @@ impl Services {
         let (spoken_tx, spoken) = mpsc::channel(EVENTS);
         let (speak_tx, speak_rx) = mpsc::channel(1);
         let (reply_events, replied) = mpsc::channel(EVENTS);
-        let hearing = tokio::spawn(hear(
-            providers.stt,
-            providers.stt_options,
-            hear_tx,
-            word_tx,
-        ));
+        let hearing = tokio::spawn(hear(providers.stt, providers.stt_options, hear_tx, word_tx));
         let speaking = tokio::spawn(speak(
             providers.tts,
             providers.tts_options,
@@ -201,7 +196,9 @@ impl Services {
         self.speaking.waiting.retain(
             |input| !matches!(input, TtsInput::Speak { clause, .. } if clause.generation == generation),
         );
-        self.speaking.waiting.push_back(TtsInput::Cancel(generation));
+        self.speaking
+            .waiting
+            .push_back(TtsInput::Cancel(generation));
         self.speaking.pump();
     }
 
@@ -284,7 +281,11 @@ async fn speak(
     while let Some(input) = clauses.recv().await {
         if let TtsInput::Speak { clause, .. } = input {
             let error = error.clone();
-            if spoken.send(TtsEvent::Failed { clause, error }).await.is_err() {
+            if spoken
+                .send(TtsEvent::Failed { clause, error })
+                .await
+                .is_err()
+            {
                 return;
             }
         }

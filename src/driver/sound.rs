@@ -66,7 +66,11 @@ fn mark_of(clause: ClauseId) -> Mark {
 }
 
 impl Sound {
-    pub(super) fn new(codec: media::Codec, playout_delay: Duration, out: mpsc::Sender<LegCommand>) -> Self {
+    pub(super) fn new(
+        codec: media::Codec,
+        playout_delay: Duration,
+        out: mpsc::Sender<LegCommand>,
+    ) -> Self {
         Self {
             uplink: Uplink::new(UplinkConfig::new(codec)),
             downlink: Downlink::new(DownlinkConfig::new(codec)),

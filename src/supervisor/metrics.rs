@@ -6,7 +6,11 @@ use crate::driver::Record;
 
 /// Returns the numbers of a call that lasted `lasted_ms` from its answer.
 pub(super) fn of(record: &Record, lasted_ms: u64) -> Metrics {
-    let answers: Vec<TurnLatency> = record.turns.iter().filter_map(|turn| turn.latency).collect();
+    let answers: Vec<TurnLatency> = record
+        .turns
+        .iter()
+        .filter_map(|turn| turn.latency)
+        .collect();
     let over = |part: fn(&TurnLatency) -> u64| Percentiles::of(answers.iter().map(part).collect());
     Metrics {
         answers: answers.len(),
@@ -73,7 +77,10 @@ mod tests {
         let metrics = of(&record, 8000);
         assert_eq!(metrics.answers, 2);
         assert_eq!(metrics.felt_silence_ms, Percentiles { p50: 300, p95: 500 });
-        assert_eq!((metrics.talk_share.agent, metrics.talk_share.callee), (0.5, 0.25));
+        assert_eq!(
+            (metrics.talk_share.agent, metrics.talk_share.callee),
+            (0.5, 0.25)
+        );
         assert_eq!(metrics.interruptions, 1);
     }
 

@@ -317,7 +317,11 @@ impl Supervisor {
         id: &CallId,
         now: bool,
     ) -> Result<rest::Call, ApiError> {
-        let live = self.live().get(id).filter(|l| l.account == *account).cloned();
+        let live = self
+            .live()
+            .get(id)
+            .filter(|l| l.account == *account)
+            .cloned();
         if let Some(live) = live {
             live.canceled.cancel();
             // A call that ends this very moment no longer takes it, and needs it no more.
@@ -350,7 +354,10 @@ impl Supervisor {
         self.0.draining.send_replace(true);
         self.tell_all(&Command::Drain).await;
         self.0.tasks.close();
-        if clock::timeout(self.settings().drain, self.0.tasks.wait()).await.is_none() {
+        if clock::timeout(self.settings().drain, self.0.tasks.wait())
+            .await
+            .is_none()
+        {
             self.tell_all(&Command::Cancel { now: true }).await;
             let _ = clock::timeout(Duration::from_secs(5), self.0.tasks.wait()).await;
         }

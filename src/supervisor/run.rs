@@ -12,7 +12,9 @@ use super::{COMMANDS, Live, Supervisor, blocking, finish};
 use crate::{
     agent,
     bus::Feed,
-    driver::{self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording},
+    driver::{
+        self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording,
+    },
     line::Line,
     provider::{SttOptions, TtsOptions},
     store::{Attachment, StoredCall},
@@ -44,7 +46,8 @@ impl Supervisor {
                         tracing::warn!(call = %stored.call.call_id, "its recording could not be mended");
                     }
                     let feed = self.bus().open(&stored.call.call_id, &stored.account);
-                    self.end(&stored, &feed, finish::interrupted_by_restart()).await;
+                    self.end(&stored, &feed, finish::interrupted_by_restart())
+                        .await;
                 }
             }
         }
@@ -72,7 +75,8 @@ impl Supervisor {
         finish::announce_queued(&feed, &id);
         let this = self.clone();
         self.0.tasks.spawn(async move {
-            this.bring_to_its_end(stored, line, receiver, canceled, &feed).await;
+            this.bring_to_its_end(stored, line, receiver, canceled, &feed)
+                .await;
             this.live().remove(&id);
             feed.close();
             this.bus().forget(&id);
@@ -201,7 +205,10 @@ impl Supervisor {
         let lines: Vec<_> = feed.read(0, usize::MAX).events;
         let store = self.store().clone();
         let log = lines.join("\n");
-        if blocking(move || store.save(&id, Attachment::Feed, log.as_bytes())).await.is_err() {
+        if blocking(move || store.save(&id, Attachment::Feed, log.as_bytes()))
+            .await
+            .is_err()
+        {
             tracing::warn!("the live events of an ended call could not be kept");
         }
     }
