@@ -16,7 +16,10 @@ use crate::{
     store::DataFolder,
 };
 
+mod call;
+mod client;
 mod keys;
+mod render;
 
 /// Lets any software agent make a real phone call: give it a number and an objective, it dials, talks, listens
 /// and brings back what was said and agreed.
@@ -34,6 +37,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a call through a running server
+    Call(Box<call::Command>),
     /// Make, list and revoke API keys
     ///
     /// Works whether or not a server is running on the same data folder.
@@ -106,6 +111,7 @@ pub fn run() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Arguments::parse().command {
         Command::Worker(Worker::Speech { models }) => return crate::worker::run_speech(&models),
+        Command::Call(command) => in_runtime(call::run(*command)),
         Command::Keys(command) => in_runtime(keys::run(command)),
     };
     match done {

@@ -1,5 +1,10 @@
 //! The program as a person at a terminal meets it: arguments in, lines and exit status out.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
 use std::{
     path::Path,
     process::{Command, Output},
