@@ -63,6 +63,10 @@ pub struct Leg {
 
 /// What comes from the far end.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "packets are of fixed size, so that queues of them never allocate"
+)]
 pub enum LegEvent {
     /// The far end is being alerted.
     Ringing,
@@ -80,6 +84,10 @@ pub enum LegEvent {
 
 /// What we want of the far end.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "packets are of fixed size, so that queues of them never allocate"
+)]
 pub enum LegCommand {
     /// Sound, 20 ms a packet, sent on our clock.
     Packet(Packet),

@@ -15,7 +15,7 @@ use super::{
 /// Steps that may be taken without time passing; a scenario that runs in circles goes on in the next frame.
 const MOST_STEPS_AT_ONCE: usize = 32;
 
-/// Silence after which a callee hangs up whatever the scenario says: nobody stays on a dead line.
+/// Silence after which a callee hangs up in a wait that is for no silence itself: nobody stays on a dead line.
 const DEAD_LINE: Duration = Duration::from_secs(30);
 
 /// How long a callee stays when the steps are over.
@@ -202,7 +202,8 @@ impl Callee {
             self.act(&wait.otherwise[which].1, ear, deeds);
             return true;
         }
-        if self.holds(&Condition::Silence(DEAD_LINE), since, ear) {
+        let patient = silences > 0 || matches!(wait.condition, Condition::Silence(_));
+        if !patient && self.holds(&Condition::Silence(DEAD_LINE), since, ear) {
             self.hang_up(deeds);
         }
         false

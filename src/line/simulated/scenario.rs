@@ -59,7 +59,7 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            voice: "rms".into(),
+            voice: "awb".into(),
             ring: Duration::from_secs(2),
             patience: Duration::from_millis(700),
             longest: Duration::from_secs(15 * 60),

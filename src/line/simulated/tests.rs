@@ -93,6 +93,7 @@ fn scenario(folder: &Path, text: &str) -> DialRequest {
     }
 }
 
+#[expect(clippy::large_enum_variant, reason = "a test has a handful of them")]
 /// What the agent does, in time since it dialed.
 enum Deed {
     /// Hums from here to there.

@@ -46,11 +46,14 @@ impl Sounds for Prepared {
     }
 }
 
+/// Texts as sound, by voice and text.
+type Spoken = HashMap<(String, String), Arc<[i16]>>;
+
 /// Speaks for callees.
 #[derive(Debug)]
 pub(super) struct Voice {
     service: Arc<dyn TextToSpeech>,
-    kept: Mutex<HashMap<(String, String), Arc<[i16]>>>,
+    kept: Mutex<Spoken>,
 }
 
 impl Voice {
@@ -119,7 +122,7 @@ impl Voice {
         self.lock().get(&key).cloned()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), Arc<[i16]>>> {
+    fn lock(&self) -> MutexGuard<'_, Spoken> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

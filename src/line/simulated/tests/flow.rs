@@ -102,6 +102,11 @@ async fn silence_has_consequences_one_after_the_other() {
 async fn nobody_stays_on_a_dead_line_nor_for_ever() {
     let heard = play("---\nuntil key 1", vec![]).await;
     assert_eq!(heard.signals().last().unwrap(), &(31_000, "HungUp".into()));
+    let heard = play("---\nuntil silence for 45 s\nhang up", vec![]).await;
+    assert_eq!(
+        heard.signals().last().unwrap(),
+        &(46_000, "HungUp".into())
+    );
     let heard = play("---\nwait 100 ms", vec![]).await;
     assert_eq!(heard.signals().last().unwrap(), &(11_100, "HungUp".into()));
     let text = "ring: 1 s\nnoise: none\nlongest: 3 s\n---\nlabel a\ncough\ngo to a";
@@ -212,7 +217,7 @@ async fn a_flood_of_commands_does_not_hold_the_sound_up() {
                 .send(LegCommand::PressKeys("1234567890".into()))
                 .await;
             sent += 1;
-            if sent % 1000 == 0 {
+            if sent.is_multiple_of(1000) {
                 clock::sleep(ms(1)).await;
             }
         }
