@@ -103,10 +103,7 @@ async fn nobody_stays_on_a_dead_line_nor_for_ever() {
     let heard = play("---\nuntil key 1", vec![]).await;
     assert_eq!(heard.signals().last().unwrap(), &(31_000, "HungUp".into()));
     let heard = play("---\nuntil silence for 45 s\nhang up", vec![]).await;
-    assert_eq!(
-        heard.signals().last().unwrap(),
-        &(46_000, "HungUp".into())
-    );
+    assert_eq!(heard.signals().last().unwrap(), &(46_000, "HungUp".into()));
     let heard = play("---\nwait 100 ms", vec![]).await;
     assert_eq!(heard.signals().last().unwrap(), &(11_100, "HungUp".into()));
     let text = "ring: 1 s\nnoise: none\nlongest: 3 s\n---\nlabel a\ncough\ngo to a";
