@@ -14,12 +14,14 @@ const REPLY_MAX: usize = 8_000;
 
 /// Abbreviations whose full stop does not end a sentence, lower case, without the last stop.
 const ABBREVIATIONS: &[&str] = &[
-    "dr", "mr", "mrs", "ms", "prof", "st", "ave", "blvd", "rd", "apt", "no", "vs", "e.g", "i.e",
+    "dr", "mr", "mrs", "ms", "prof", "st", "ave", "blvd", "rd", "apt", "vs", "e.g", "i.e",
     "approx", "dept", "est", "ext", "inc", "jr", "sr", "mt", "ste", "tel", "sra", "srta", "bzw",
-    "z.b", "ca", "nr",
+    "z.b", "ca",
 ];
 /// Abbreviations that may also close a sentence: they do when a capital letter follows.
 const CLOSING_ABBREVIATIONS: &[&str] = &["a.m", "p.m", "etc", "co", "u.s"];
+/// Abbreviations only before a digit ("No. 5"); else ordinary words ("He said no.").
+const NUMBER_ABBREVIATIONS: &[&str] = &["no", "nr", "nos"];
 
 /// Collects streamed text and gives it back clause by clause.
 #[derive(Debug, Clone, Default)]
@@ -135,6 +137,10 @@ fn sentence_end(text: &str, at: usize, mut end: usize) -> Option<usize> {
     if CLOSING_ABBREVIATIONS.contains(&word.as_str()) {
         let following = rest.find(|c| !c.is_whitespace())?;
         return following.is_uppercase().then_some(end);
+    }
+    if NUMBER_ABBREVIATIONS.contains(&word.as_str()) {
+        let following = rest.find(|c| !c.is_whitespace())?;
+        return (!following.is_numeric()).then_some(end);
     }
     Some(end)
 }

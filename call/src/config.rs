@@ -40,6 +40,10 @@ pub struct CallConfig {
     pub goodbye_lead: Duration,
     /// How long the line stays open after the goodbye was heard. Defaults to 500 ms.
     pub goodbye_linger: Duration,
+    /// How long the synthesiser may take for the first sound of a clause. Defaults to 5 s.
+    pub speech_limit: Duration,
+    /// How much later than estimated the line may confirm playout before it is believed without. Defaults to 2 s.
+    pub playout_slack: Duration,
     /// What to do when a voice mailbox answers. Defaults to hanging up.
     pub voicemail: Voicemail,
     /// The sentences that the agent says without asking a model.
@@ -103,6 +107,8 @@ impl Default for CallConfig {
             max_duration: Duration::from_secs(600),
             goodbye_lead: Duration::from_secs(10),
             goodbye_linger: Duration::from_millis(500),
+            speech_limit: Duration::from_secs(5),
+            playout_slack: Duration::from_secs(2),
             voicemail: Voicemail::HangUp,
             phrases: Phrases::default(),
         }

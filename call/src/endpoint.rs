@@ -41,7 +41,9 @@ pub(crate) fn required(evidence: Evidence, habit: &Habit, patience: f32) -> Dura
     if evidence.menu {
         required = required.max(MENU);
     }
-    required.mul_f32(clamp_patience(patience)).min(CAP_ALWAYS)
+    required
+        .mul_f64(f64::from(clamp_patience(patience)))
+        .min(CAP_ALWAYS)
 }
 
 /// The table. One line a shape: the silence in milliseconds at patience 1.0, with neutral prosody.
@@ -81,9 +83,9 @@ fn prosody(base: Duration, shape: Shape, prosody: Prosody) -> Duration {
     let holding =
         prosody.pitch_slope.abs() < 1.0 && prosody.last_voiced >= Duration::from_millis(300);
     match (falling, holding) {
-        (true, _) if shape != Shape::Complete => base.mul_f32(0.8),
-        (true, _) => base.mul_f32(0.95),
-        (_, true) => base.mul_f32(1.25),
+        (true, _) if shape != Shape::Complete => base.mul_f64(0.8),
+        (true, _) => base.mul_f64(0.95),
+        (_, true) => base.mul_f64(1.25),
         _ => base,
     }
 }
@@ -107,13 +109,13 @@ impl Habit {
     const RANGE: std::ops::Range<Duration> =
         Duration::from_millis(200)..Duration::from_millis(3000);
     /// Weight of the newest pause.
-    const WEIGHT: f32 = 0.3;
+    const WEIGHT: f64 = 0.3;
 
     /// The callee paused for this long and then went on with the same turn.
     pub(crate) fn on_pause(&mut self, pause: Duration) {
         if Self::RANGE.contains(&pause) {
             self.mean = Some(match self.mean {
-                Some(mean) => mean.mul_f32(1.0 - Self::WEIGHT) + pause.mul_f32(Self::WEIGHT),
+                Some(mean) => mean.mul_f64(1.0 - Self::WEIGHT) + pause.mul_f64(Self::WEIGHT),
                 None => pause,
             });
         }
@@ -126,12 +128,12 @@ impl Habit {
             Shape::Short => base,
             Shape::Complete | Shape::NumberComplete | Shape::EmailComplete => {
                 let excess = mean.saturating_sub(Duration::from_millis(400));
-                base + excess.mul_f32(0.25).min(Duration::from_millis(200))
+                base + excess.mul_f64(0.25).min(Duration::from_millis(200))
             }
             Shape::Neutral | Shape::Part | Shape::Nothing => {
-                base.max(mean.mul_f32(1.2).min(Duration::from_millis(1500)))
+                base.max(mean.mul_f64(1.2).min(Duration::from_millis(1500)))
             }
-            _ => base.max(mean.mul_f32(1.5)),
+            _ => base.max(mean.mul_f64(1.5)),
         }
     }
 }

@@ -15,16 +15,20 @@ mod event;
 mod history;
 mod latency;
 mod ledger;
+mod replay;
 mod reply;
 mod shape;
 mod silence;
 #[cfg(test)]
 mod testing;
+pub mod text;
 mod timer;
 mod turn;
+mod warning;
 mod words;
 
 pub use call::{Call, Counters};
 pub use config::{CallConfig, Phrases, Voicemail};
 pub use event::*;
+pub use replay::{FirstDifference, Recording, replay, run};
 pub use timer::Timer;

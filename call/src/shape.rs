@@ -161,11 +161,20 @@ fn short_answer(tokens: &[String], asked: Asked) -> Shape {
         _ if ends_in_time(tokens) => Shape::Complete,
         // "yes", "okay", "no" where no yes or no was asked for often open a longer sentence.
         _ if is_yes_no(tokens) => Shape::Part,
-        _ if tokens.len() >= 3 => Shape::Complete,
+        _ if tokens.len() >= 3
+            || tokens
+                .iter()
+                .any(|token| QUESTION_WORDS.contains(&token.as_str())) =>
+        {
+            Shape::Complete
+        }
         _ => Shape::Neutral,
     }
 }
 
+const QUESTION_WORDS: &[&str] = &[
+    "what", "when", "where", "who", "why", "how", "which", "pardon", "sorry",
+];
 const HESITATIONS: &[&str] = &[
     "um", "uh", "uhm", "er", "erm", "hmm", "hm", "äh", "ähm", "eh", "euh", "este",
 ];
@@ -194,7 +203,9 @@ fn trails(tokens: &[String]) -> bool {
     };
     let previous = before.last().map(String::as_str);
     if TRAILING_AUXILIARIES.contains(&last.as_str()) {
-        return !previous.is_some_and(|word| PRONOUNS.contains(&word)) && tokens.len() > 1;
+        let after_pronoun = previous.is_some_and(|word| PRONOUNS.contains(&word));
+        let answer = tokens.len() <= 3 || is_yes_no(&tokens[..1]);
+        return tokens.len() > 1 && !(after_pronoun && answer);
     }
     // "a table for" trails; "what for" does not.
     let asks_back =

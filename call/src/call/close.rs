@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::{Call, Closing, Phase};
 use crate::{
-    Action, End, Failure, Timer,
+    Action, End, Failure, Note, Timer,
     reply::Purpose,
     silence::{self, Silence},
-    words,
+    warning, words,
 };
 
 /// How often a callee's objection keeps a call going after a goodbye.
@@ -111,6 +111,7 @@ impl Call {
     }
 
     pub(super) fn on_recogniser_failed(&mut self, out: &mut Vec<Action>) {
+        out.push(Action::Publish(Note::Warning(warning::RECOGNISER_FAILED)));
         self.give_up(Failure::SttFailed, out);
     }
 

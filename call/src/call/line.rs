@@ -6,6 +6,7 @@ use super::{Call, Phase, count};
 use crate::{
     Action, AnsweredBy, End, Failure, LineEvent, Note, Status, Timer, Tone, Voicemail, answer,
     reply::{Purpose, Reply},
+    warning,
 };
 
 /// A mailbox that never beeps is spoken to after this long.
@@ -173,9 +174,7 @@ impl Call {
                 self.hang_up(End::Failed(Failure::InvalidNumber), out)
             }
             Tone::Fax => {
-                out.push(Action::Publish(Note::Warning(
-                    "A fax machine answered the call.",
-                )));
+                out.push(Action::Publish(Note::Warning(warning::FAX)));
                 self.hang_up(End::AgentHungUp, out);
             }
             Tone::Ringback => self.hold.music = true,

@@ -10,7 +10,7 @@ use crate::{
     reply::Purpose,
     shape::{self, Shape},
     turn::CalleeTurn,
-    words,
+    warning, words,
 };
 
 /// While somebody speaks, voice detection reports every 100 ms; without a report for this long, the edge was lost.
@@ -216,6 +216,7 @@ impl Call {
         turn.flush = None;
         turn.words_at = Some(self.now);
         turn.settle_partial();
+        out.push(Action::Publish(Note::Warning(warning::WORDS_LATE)));
         self.on_words_changed(out);
     }
 

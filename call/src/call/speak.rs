@@ -1,19 +1,13 @@
 //! Speaking: asking the model, clauses to the synthesiser, playout, and what follows when a reply was heard.
 
-use std::time::Duration;
-
 use super::{Call, Phase, count};
 use crate::{
     Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer,
     Tool, Turn,
     reply::{Purpose, Reply},
-    shape,
+    shape, warning,
 };
 
-/// How much later than estimated a line may report playout before it is believed without a report.
-const PLAYOUT_SLACK: Duration = Duration::from_secs(2);
-/// How long the synthesiser may take for the first sound of a clause.
-const SOUND_LIMIT: Duration = Duration::from_secs(5);
 /// Failures in a row after which a service is given up.
 const FAILURES_MAX: u8 = 2;
 
@@ -132,9 +126,7 @@ impl Call {
                 }
                 if !reply.add_text(&text) {
                     reply.close();
-                    out.push(Action::Publish(Note::Warning(
-                        "The model's reply was too long and was cut.",
-                    )));
+                    out.push(Action::Publish(Note::Warning(warning::REPLY_CUT)));
                 }
                 self.timers.set(Timer::Think, now + limit);
             }
@@ -143,7 +135,10 @@ impl Call {
                 self.timers.set(Timer::Think, now + limit);
             }
             ReplyEvent::Done => reply.close(),
-            ReplyEvent::Failed => return self.on_model_failed(out),
+            ReplyEvent::Failed => {
+                out.push(Action::Publish(Note::Warning(warning::MODEL_FAILED)));
+                return self.on_model_failed(out);
+            }
         }
         self.pump(out);
         self.after_writing();
@@ -172,9 +167,7 @@ impl Call {
 
     /// The model said nothing for too long.
     pub(super) fn on_model_silent(&mut self, out: &mut Vec<Action>) {
-        out.push(Action::Publish(Note::Warning(
-            "The language model did not answer in time.",
-        )));
+        out.push(Action::Publish(Note::Warning(warning::MODEL_SILENT)));
         self.on_model_failed(out);
     }
 
@@ -236,9 +229,7 @@ impl Call {
             return;
         };
         reply.ledger.on_failed(index);
-        out.push(Action::Publish(Note::Warning(
-            "A sentence could not be spoken.",
-        )));
+        out.push(Action::Publish(Note::Warning(warning::CLAUSE_UNSPOKEN)));
         self.failures.voice = self.failures.voice.saturating_add(1);
         if self.failures.voice >= FAILURES_MAX {
             self.hang_up(End::Failed(Failure::TtsFailed), out);
@@ -332,10 +323,11 @@ impl Call {
         } else if reply.ledger.current_has_audio() {
             self.timers.set(
                 Timer::Playout,
-                self.now + reply.ledger.current_remaining() + PLAYOUT_SLACK,
+                self.now + reply.ledger.current_remaining() + self.config.playout_slack,
             );
         } else if self.timers.get(Timer::Playout).is_none() {
-            self.timers.set(Timer::Playout, self.now + SOUND_LIMIT);
+            self.timers
+                .set(Timer::Playout, self.now + self.config.speech_limit);
         }
     }
 
