@@ -18,6 +18,7 @@ mod clauses;
 pub mod flite;
 pub mod pocketsphinx;
 pub mod rules;
+pub mod scripted;
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
