@@ -170,3 +170,36 @@ async fn a_cancel_reaches_a_voice_that_nobody_reads() {
     }
     assert_eq!(done, [clause(2, 0)], "neither canceled clause was finished");
 }
+
+#[tokio::test(start_paused = true)]
+async fn voice_detection_takes_the_buzz_for_a_voice() {
+    let mut stream = ScriptedTextToSpeech::default()
+        .open(TtsOptions::default())
+        .await
+        .unwrap();
+    speak(
+        &stream.input,
+        clause(1, 0),
+        "we have a table for two at seven",
+    )
+    .await;
+    drop(stream.input);
+    let mut wide = Vec::new();
+    while let Some(event) = stream.events.recv().await {
+        if let TtsEvent::Audio { samples, .. } = event {
+            wide.extend(samples);
+        }
+    }
+    let narrow: Vec<i16> = wide.chunks(2).map(|pair| pair[0]).collect();
+    let mut vad = media::vad::Vad::new();
+    let scores: Vec<f32> = narrow
+        .chunks_exact(media::FRAME)
+        .map(|frame| vad.process(frame.try_into().unwrap()).score)
+        .collect();
+    let voiced = scores.iter().filter(|score| **score >= 0.6).count();
+    assert!(
+        voiced * 10 >= scores.len() * 7,
+        "{voiced} of {} frames",
+        scores.len()
+    );
+}
