@@ -3,6 +3,7 @@
 mod files;
 mod flow;
 mod network;
+mod shipped;
 
 use std::{
     path::Path,
