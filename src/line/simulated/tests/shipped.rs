@@ -27,7 +27,10 @@ async fn play(name: &str, agent: Agent) -> Outcome {
         scenario: Some(name.into()),
         ..request()
     };
-    let mut leg = line(SimulatedOptions::default()).dial(request).await.unwrap();
+    let mut leg = line(SimulatedOptions::default())
+        .dial(request)
+        .await
+        .unwrap();
     let dialed = clock::now();
     let mut payload = [0; FRAME];
     leg.codec.encode(&hum(FRAME, 8000), &mut payload);
@@ -43,7 +46,11 @@ async fn play(name: &str, agent: Agent) -> Outcome {
             LegEvent::HungUp | LegEvent::Failed(_) => {
                 let lasted = clock::now() - dialed;
                 let last = format!("{event:?}");
-                return Outcome { lasted, last, stretches };
+                return Outcome {
+                    lasted,
+                    last,
+                    stretches,
+                };
             }
             _ => continue,
         };
@@ -61,7 +68,10 @@ async fn play(name: &str, agent: Agent) -> Outcome {
         if quiet >= patience && hums == 0 {
             hums = 125;
             if let Some(key) = key.take() {
-                leg.commands.send(LegCommand::PressKeys(key.into())).await.ok();
+                leg.commands
+                    .send(LegCommand::PressKeys(key.into()))
+                    .await
+                    .ok();
                 hums = 0;
             }
         }
@@ -81,8 +91,14 @@ async fn play(name: &str, agent: Agent) -> Outcome {
 async fn every_callee_gives_a_silent_agent_up() {
     for (name, _) in catalog::list(None) {
         let outcome = play(&name, Agent::Silent).await;
-        assert!(outcome.lasted < Duration::from_secs(120), "{name}: {outcome:?}");
-        assert!(outcome.last != "Failed(LineUnavailable)", "{name}: {outcome:?}");
+        assert!(
+            outcome.lasted < Duration::from_secs(120),
+            "{name}: {outcome:?}"
+        );
+        assert!(
+            outcome.last != "Failed(LineUnavailable)",
+            "{name}: {outcome:?}"
+        );
     }
 }
 
@@ -102,12 +118,18 @@ async fn every_conversation_with_a_talkative_agent_comes_to_its_end() {
         let outcome = play(name, Agent::Talkative { key: None }).await;
         assert_eq!(outcome.last, "HungUp", "{name}");
         assert_eq!(outcome.stretches, turns, "{name}: {outcome:?}");
-        assert!(outcome.lasted < Duration::from_secs(90), "{name}: {outcome:?}");
+        assert!(
+            outcome.lasted < Duration::from_secs(90),
+            "{name}: {outcome:?}"
+        );
     }
     for (name, _) in catalog::list(None) {
         if name != "menu" {
             let outcome = play(&name, Agent::Talkative { key: None }).await;
-            assert!(outcome.lasted < Duration::from_secs(180), "{name}: {outcome:?}");
+            assert!(
+                outcome.lasted < Duration::from_secs(180),
+                "{name}: {outcome:?}"
+            );
         }
     }
     let outcome = play("menu", Agent::Talkative { key: Some('1') }).await;
