@@ -12,6 +12,8 @@ pub mod config;
 pub mod driver;
 pub mod line;
 pub mod provider;
+pub mod server;
 pub mod store;
 pub mod supervisor;
+pub mod testing;
 pub mod worker;

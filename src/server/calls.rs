@@ -1,0 +1,198 @@
+//! `/calls`: creating, reading, listing and canceling calls.
+
+use hyper::{HeaderMap, StatusCode, Uri, header};
+use protocol::{
+    error::{ApiError, ErrorCode},
+    ids::CallId,
+    rest::{Call, CreateCall, List, One, Status},
+};
+
+use super::{
+    App,
+    answer::{self, Outcome},
+    blocking, recording,
+    request::{self, Query},
+};
+use crate::{
+    driver::clock,
+    store::{Answer, ListCalls, Recall, StoredCall},
+    supervisor::{Caller, CreateAnswer, IdempotencyKey},
+};
+
+/// Calls in a list when the request does not say.
+const DEFAULT_LIMIT: usize = 50;
+/// Most calls in a list.
+const MAX_LIMIT: usize = 200;
+
+/// `POST /calls`
+pub(super) async fn create(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Outcome {
+    let Some(wish) = request::idempotency_key(headers, body)? else {
+        return created(create_once(app, caller, body, None).await?);
+    };
+    match recall(app, caller, &wish).await? {
+        Recall::Replayed(answer) => return answer::replayed(answer),
+        Recall::Conflict => return Err(ApiError::idempotency_conflict()),
+        Recall::Unknown => {}
+    }
+    match create_once(app, caller, body, Some(wish.clone())).await {
+        Ok(answer) => created(answer),
+        Err(error) if is_kept(&error) => match remember(app, caller, &wish, &error).await? {
+            // Another request with the same key was answered in the meantime; that answer stands.
+            Recall::Replayed(answer) => answer::replayed(answer),
+            Recall::Conflict => Err(ApiError::idempotency_conflict()),
+            Recall::Unknown => Err(error),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+async fn create_once(
+    app: &App,
+    caller: &Caller,
+    body: &[u8],
+    wish: Option<IdempotencyKey>,
+) -> Result<CreateAnswer, ApiError> {
+    let parsed = CreateCall::parse(body, &app.settings.offer)?;
+    app.creations
+        .take(&caller.key, clock::now())
+        .map_err(|seconds| {
+            let allowed = app.settings.creations_per_minute;
+            ApiError::rate_limited(
+                format!(
+                    "Rate limited: at most {allowed} calls per minute. Try again in {seconds} s."
+                ),
+                seconds,
+            )
+        })?;
+    app.supervisor
+        .create(caller, parsed.call, parsed.warnings, wish)
+        .await
+}
+
+fn created(answer: CreateAnswer) -> Outcome {
+    match answer {
+        CreateAnswer::Created(created) => {
+            let mut response = answer::json(StatusCode::ACCEPTED, &created)?;
+            let location = format!("/api/v1/calls/{}", created.data.call_id);
+            if let Ok(value) = location.parse() {
+                response.headers_mut().insert(header::LOCATION, value);
+            }
+            Ok(response)
+        }
+        CreateAnswer::Replayed(answer) => answer::replayed(answer),
+    }
+}
+
+/// Returns whether a refusal is the answer for good. What may pass (limits, faults of ours) is tried anew.
+fn is_kept(error: &ApiError) -> bool {
+    error.status() < 500
+        && !matches!(
+            error.code,
+            ErrorCode::RateLimitExceeded | ErrorCode::IdempotencyConflict
+        )
+}
+
+async fn recall(app: &App, caller: &Caller, wish: &IdempotencyKey) -> Result<Recall, ApiError> {
+    let store = app.supervisor.store().clone();
+    let (account, wish) = (caller.account.clone(), wish.clone());
+    blocking(move || store.recall(&account, &wish.key, wish.body_hash, clock::wall())).await
+}
+
+async fn remember(
+    app: &App,
+    caller: &Caller,
+    wish: &IdempotencyKey,
+    error: &ApiError,
+) -> Result<Recall, ApiError> {
+    let answer = Answer {
+        status: error.status(),
+        body: error.body().to_string(),
+    };
+    let store = app.supervisor.store().clone();
+    let (account, wish) = (caller.account.clone(), wish.clone());
+    blocking(move || store.remember(&account, &wish.key, wish.body_hash, &answer, clock::wall()))
+        .await
+}
+
+/// `GET /calls/{id}`
+pub(super) async fn get(app: &App, caller: &Caller, id: &str) -> Outcome {
+    let stored = find(app, caller, id).await?;
+    one(app, stored.call).await
+}
+
+/// `POST /calls/{id}/cancel` and `DELETE /calls/{id}`
+pub(super) async fn cancel(app: &App, caller: &Caller, uri: &Uri, id: &str) -> Outcome {
+    let id = CallId::parse(id).ok_or_else(ApiError::call_not_found)?;
+    let now = Query::of(uri).parse(
+        "mode",
+        "now, or no value for a polite end",
+        |mode| match mode {
+            "now" => Some(true),
+            "" | "polite" => Some(false),
+            _ => None,
+        },
+    )?;
+    let call = app
+        .supervisor
+        .cancel(&caller.account, &id, now.unwrap_or(false))
+        .await?;
+    one(app, call).await
+}
+
+/// `GET /calls`
+pub(super) async fn list(app: &App, caller: &Caller, uri: &Uri) -> Outcome {
+    let query = Query::of(uri);
+    let limit = query.parse("limit", "a whole number from 1 to 200", |value| {
+        value
+            .parse()
+            .ok()
+            .filter(|limit| (1..=MAX_LIMIT).contains(limit))
+    })?;
+    let statuses = "one of queued, dialing, in_progress, completed, canceled, failed";
+    let status: Option<Status> = query.parse("status", statuses, |value| value.parse().ok())?;
+    let cursor = "the next_cursor of an earlier answer";
+    let before = query.parse("cursor", cursor, CallId::from_cursor)?;
+    let store = app.supervisor.store().clone();
+    let account = caller.account.clone();
+    let page = blocking(move || {
+        let filter = ListCalls {
+            status,
+            before: before.as_ref(),
+            limit: limit.unwrap_or(DEFAULT_LIMIT),
+        };
+        store.list_calls(&account, &filter)
+    })
+    .await?;
+    let last = page.calls.last().filter(|_| page.has_more);
+    let next_cursor = last.map(|stored| stored.call.call_id.to_cursor());
+    let mut data = Vec::with_capacity(page.calls.len());
+    for stored in page.calls {
+        data.push(recording::with_url(app, stored.call).await);
+    }
+    let list = List {
+        data,
+        has_more: page.has_more,
+        next_cursor,
+    };
+    answer::json(StatusCode::OK, &list)
+}
+
+/// Returns the call named in a path, if it belongs to the caller.
+pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<StoredCall, ApiError> {
+    let id = CallId::parse(id).ok_or_else(ApiError::call_not_found)?;
+    let store = app.supervisor.store().clone();
+    let account = caller.account.clone();
+    blocking(move || store.get_call(&account, &id))
+        .await?
+        .ok_or_else(ApiError::call_not_found)
+}
+
+async fn one(app: &App, call: Call) -> Outcome {
+    let data = recording::with_url(app, call).await;
+    answer::json(StatusCode::OK, &One { data })
+}

@@ -1,0 +1,182 @@
+//! The HTTP interface: one service for every connection, thin over the supervisor and the store.
+//!
+//! This file holds what all requests share and the path that each takes: route, body size, key, handler, headers.
+//! What a request means is in the file of its resource. Nothing here decides anything about a conversation.
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Body as _, Incoming},
+    header::{self, HeaderValue},
+};
+use protocol::{
+    error::{ApiError, ErrorCode},
+    rest::Offer,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+mod account;
+mod answer;
+mod calls;
+mod connection;
+mod limits;
+mod live;
+mod recording;
+mod request;
+mod routes;
+
+pub use self::connection::serve;
+use self::{
+    answer::Body,
+    limits::PerMinute,
+    routes::{Found, Route},
+};
+use crate::{
+    store::{Secret, StoreError},
+    supervisor::Supervisor,
+};
+
+/// What the operator decides about the interface.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address by which clients reach the server, without a slash at the end.
+    pub public_url: String,
+    /// Creations per minute and key.
+    pub creations_per_minute: u32,
+    /// Requests of any kind per minute and key.
+    pub reads_per_minute: u32,
+    /// Largest request body in bytes.
+    pub max_body_bytes: usize,
+    /// What can be asked for.
+    pub offer: Offer,
+}
+
+/// Everything that requests need. Clones share it.
+#[derive(Debug, Clone)]
+pub struct App {
+    supervisor: Supervisor,
+    secret: Secret,
+    settings: Arc<Settings>,
+    creations: Arc<PerMinute>,
+    requests: Arc<PerMinute>,
+    /// Open live sockets, which outlive the request that opened them.
+    sockets: TaskTracker,
+    /// Tells them that the server goes away.
+    closing: CancellationToken,
+}
+
+impl App {
+    /// Makes the state of a server. `secret` recognises keys and signs the links to recordings.
+    #[must_use]
+    pub fn new(supervisor: Supervisor, secret: Secret, settings: Settings) -> Self {
+        Self {
+            supervisor,
+            secret,
+            creations: Arc::new(PerMinute::new(settings.creations_per_minute)),
+            requests: Arc::new(PerMinute::new(settings.reads_per_minute)),
+            settings: Arc::new(settings),
+            sockets: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        }
+    }
+}
+
+/// Answers one request, whatever happens.
+async fn handle(app: App, request: Request<Incoming>) -> Response<Body> {
+    let head_only = request.method() == Method::HEAD;
+    // A panic costs its request an answer of 500, not the connection and those that share it.
+    let answered = AssertUnwindSafe(dispatch(&app, request))
+        .catch_unwind()
+        .await;
+    let outcome = answered.unwrap_or_else(|_| {
+        tracing::error!("a request handler panicked");
+        Err(ApiError::internal())
+    });
+    let mut response = outcome.unwrap_or_else(|error| answer::error(&error));
+    answer::add_common_headers(&mut response);
+    if head_only {
+        drop_body(&mut response);
+    }
+    response
+}
+
+async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome {
+    let (route, id) = match routes::find(request.method(), request.uri().path())? {
+        Found::Route(route, id) => (route, id),
+        Found::Options(allow) => {
+            return Ok(with_allow(answer::empty(StatusCode::NO_CONTENT), &allow));
+        }
+        Found::WrongMethod(allow) => {
+            let error = ApiError::new(
+                ErrorCode::MethodNotAllowed,
+                format!(
+                    "This path does not take {}. Allowed: {allow}.",
+                    request.method()
+                ),
+            );
+            return Ok(with_allow(answer::error(&error), &allow));
+        }
+    };
+    // Only a creation has a body, but whoever sends one that is too large is told so everywhere.
+    let limit = app.settings.max_body_bytes;
+    let announced = request.body().size_hint().lower();
+    let body = if route == Route::CreateCall || announced > limit as u64 {
+        request::read_body(request.body_mut(), limit).await?
+    } else {
+        bytes::Bytes::new()
+    };
+    match route {
+        Route::Health => return account::health(),
+        Route::Ready => return account::ready(app).await,
+        Route::Recording => return recording::get(app, &request, &id).await,
+        _ => {}
+    }
+    let caller = request::authenticate(app, request.headers()).await?;
+    match route {
+        Route::CreateCall => calls::create(app, &caller, request.headers(), &body).await,
+        Route::ListCalls => calls::list(app, &caller, request.uri()).await,
+        Route::GetCall => calls::get(app, &caller, &id).await,
+        Route::CancelCall => calls::cancel(app, &caller, request.uri(), &id).await,
+        Route::LiveCall => live::open_call(app, caller, request, &id).await,
+        Route::LiveAccount => live::open_account(app, caller, request).await,
+        Route::Account => account::get(app, &caller).await,
+        Route::Recording | Route::Health | Route::Ready => Err(ApiError::internal()),
+    }
+}
+
+fn with_allow(mut response: Response<Body>, allow: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(allow) {
+        response.headers_mut().insert(header::ALLOW, value);
+    }
+    response
+}
+
+/// Keeps the headers of an answer to `HEAD`, its length included, and drops the body.
+fn drop_body(response: &mut Response<Body>) {
+    if let Some(length) = response.body().size_hint().exact() {
+        response
+            .headers_mut()
+            .entry(header::CONTENT_LENGTH)
+            .or_insert(HeaderValue::from(length));
+    }
+    *response.body_mut() = answer::no_body();
+}
+
+/// Runs a store operation on a thread that may wait; its failure is ours, not the client's.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
+) -> Result<T, ApiError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => {
+            tracing::error!(%error, "the store failed");
+            Err(ApiError::internal())
+        }
+        Err(_) => {
+            tracing::error!("a store operation panicked");
+            Err(ApiError::internal())
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! What is read from a request before anything is done about it: the body within its limits, the key, the query,
+//! the idempotency key.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::{HeaderMap, Uri, body::Body};
+use protocol::{
+    error::{ApiError, ErrorCode},
+    ids::{ApiKey, KeyMode},
+};
+use sha2::{Digest, Sha256};
+
+use super::App;
+use crate::{
+    driver::clock,
+    supervisor::{Caller, IdempotencyKey},
+};
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How much of a body that is too large is read and thrown away, so that the client gets to read why. What is
+/// larger still meets a closed connection.
+const DISCARDED: usize = 16 << 20;
+
+/// Longest idempotency key, in characters.
+const MAX_IDEMPOTENCY_KEY: usize = 255;
+
+/// Reads a whole body of at most `limit` bytes.
+///
+/// # Errors
+/// `body_too_large`, `request_timeout`, or `invalid_body` when the connection breaks in the middle.
+pub(super) async fn read_body<B>(body: B, limit: usize) -> Result<Bytes, ApiError>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut body = body;
+    let collected = clock::timeout(BODY_TIMEOUT, Limited::new(&mut body, limit).collect()).await;
+    match collected {
+        None => Err(ApiError::new(
+            ErrorCode::RequestTimeout,
+            "The request body did not arrive in time. Send the request again.",
+        )),
+        Some(Ok(bytes)) => Ok(bytes.to_bytes()),
+        Some(Err(error)) if error.is::<LengthLimitError>() => {
+            let rest = Limited::new(&mut body, DISCARDED);
+            let _ = clock::timeout(BODY_TIMEOUT, discard(rest)).await;
+            Err(ApiError::new(
+                ErrorCode::BodyTooLarge,
+                format!("The request body is too large. At most {limit} bytes are accepted."),
+            ))
+        }
+        Some(Err(_)) => Err(ApiError::new(
+            ErrorCode::InvalidBody,
+            "The request body broke off. Send the request again.",
+        )),
+    }
+}
+
+async fn discard<B: Body + Unpin>(mut body: B) {
+    while let Some(Ok(_)) = body.frame().await {}
+}
+
+/// Finds out who asks, and counts the request.
+///
+/// # Errors
+/// `unauthorized`; `rate_limit_exceeded` when the key asks far too often.
+pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
+    let key = headers
+        .get("x-api-key")
+        .and_then(|value| value.to_str().ok())
+        .and_then(ApiKey::parse)
+        .ok_or_else(ApiError::unauthorized)?;
+    let hash = app.secret.hash_key(key.expose());
+    let store = app.supervisor.store().clone();
+    let record = super::blocking(move || store.find_key(&hash))
+        .await?
+        .ok_or_else(ApiError::unauthorized)?;
+    app.requests
+        .take(&record.id, clock::now())
+        .map_err(|seconds| {
+            ApiError::rate_limited(
+                format!("Too many requests with this key. Try again in {seconds} s."),
+                seconds,
+            )
+        })?;
+    Ok(Caller {
+        account: record.account,
+        key: record.id,
+        test: record.mode == KeyMode::Test,
+    })
+}
+
+/// Reads the `Idempotency-Key` header, if there is one, for a request with this body. Two bodies are the same when
+/// they are the same JSON, however it is spelled.
+///
+/// # Errors
+/// `invalid_field` when it is empty, too long or no plain text.
+pub(super) fn idempotency_key(
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Option<IdempotencyKey>, ApiError> {
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=MAX_IDEMPOTENCY_KEY).contains(&key.len()))
+        .ok_or_else(|| {
+            ApiError::invalid_field(
+                "Idempotency-Key",
+                &format!("1 to {MAX_IDEMPOTENCY_KEY} plain characters"),
+            )
+        })?;
+    let body_hash = match serde_json::from_slice::<serde_json::Value>(body) {
+        Ok(value) => Sha256::digest(value.to_string()),
+        Err(_) => Sha256::digest(body),
+    };
+    Ok(Some(IdempotencyKey {
+        key: key.to_owned(),
+        body_hash: body_hash.into(),
+    }))
+}
+
+/// The parameters after the question mark. Of a parameter that is given twice, the last one counts.
+pub(super) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(super) fn of(uri: &Uri) -> Self {
+        let query = uri.query().unwrap_or_default();
+        Self(
+            form_urlencoded::parse(query.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().rev().find(|(known, _)| known == name);
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Returns a parameter as `read` understands it; `expected` completes "Expected …" when it does not.
+    pub(super) fn parse<T>(
+        &self,
+        name: &str,
+        expected: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
+        self.get(name)
+            .map(|value| read(value).ok_or_else(|| ApiError::invalid_field(name, expected)))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::{StreamExt, stream};
+
+    use super::*;
+
+    #[test]
+    fn idempotency_compares_json_not_spelling() {
+        let mut headers = HeaderMap::new();
+        assert!(idempotency_key(&headers, b"{}").unwrap().is_none());
+        headers.insert("idempotency-key", "a-1".parse().unwrap());
+        let hash = |body: &[u8]| idempotency_key(&headers, body).unwrap().unwrap().body_hash;
+        assert_eq!(
+            hash(br#"{"a":1,"b":[]}"#),
+            hash(b"{ \"b\" : [ ],\n\"a\":1 }")
+        );
+        assert_ne!(hash(br#"{"a":1}"#), hash(br#"{"a":2}"#));
+        assert_ne!(hash(b"not json"), hash(b"not json either"));
+    }
+
+    #[test]
+    fn bad_idempotency_keys_are_refused() {
+        for value in ["", "ü", &"k".repeat(256)] {
+            let mut headers = HeaderMap::new();
+            let header = hyper::header::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.insert("idempotency-key", header);
+            let error = idempotency_key(&headers, b"").unwrap_err();
+            assert_eq!(error.code, ErrorCode::InvalidField, "{value}");
+        }
+    }
+
+    /// A body that sends `pieces` and then nothing more, for ever.
+    fn stuck(pieces: usize) -> impl Body<Data = Bytes, Error = std::io::Error> + Unpin {
+        let frame = || Ok(hyper::body::Frame::data(Bytes::from_static(&[b'x'; 1_000])));
+        let sent = stream::iter((0..pieces).map(move |_| frame()));
+        http_body_util::StreamBody::new(sent.chain(stream::pending()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_does_not_come_is_not_waited_for() {
+        let start = clock::now();
+        let error = read_body(stuck(3), 10_000).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::RequestTimeout);
+        assert_eq!(clock::now() - start, BODY_TIMEOUT);
+        let error = read_body(stuck(30), 10_000).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BodyTooLarge);
+        assert_eq!(clock::now() - start, 2 * BODY_TIMEOUT);
+    }
+
+    #[tokio::test]
+    async fn a_body_of_exactly_the_limit_is_read() {
+        let full = |size| http_body_util::Full::new(Bytes::from(vec![b'x'; size]));
+        assert_eq!(read_body(full(100), 100).await.unwrap().len(), 100);
+        let error = read_body(full(101), 100).await.unwrap_err();
+        assert_eq!(error.code, ErrorCode::BodyTooLarge);
+    }
+
+    #[test]
+    fn queries_are_decoded_and_the_last_value_counts() {
+        let query = Query::of(
+            &"/x?limit=1&limit=20&status=in%5Fprogress&flag"
+                .parse()
+                .unwrap(),
+        );
+        assert_eq!(query.get("limit"), Some("20"));
+        assert_eq!(query.get("status"), Some("in_progress"));
+        assert_eq!(query.get("flag"), Some(""));
+        assert_eq!(query.get("other"), None);
+    }
+}

@@ -1,0 +1,162 @@
+//! Which paths exist and what each method does there. The whole map of the HTTP interface is the table in [`find`].
+
+use std::sync::LazyLock;
+
+use hyper::Method;
+use matchit::Router;
+use protocol::error::{ApiError, ErrorCode};
+
+/// One thing that can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Route {
+    CreateCall,
+    ListCalls,
+    GetCall,
+    CancelCall,
+    Recording,
+    LiveCall,
+    LiveAccount,
+    Account,
+    Health,
+    Ready,
+}
+
+/// What a path allows: methods in the order in which `Allow` names them.
+type Methods = &'static [(Method, Route)];
+
+/// The table of the whole interface.
+const TABLE: [(&str, Methods); 9] = [
+    (
+        "/api/v1/calls",
+        &[
+            (Method::GET, Route::ListCalls),
+            (Method::POST, Route::CreateCall),
+        ],
+    ),
+    (
+        "/api/v1/calls/{id}",
+        &[
+            (Method::GET, Route::GetCall),
+            (Method::DELETE, Route::CancelCall),
+        ],
+    ),
+    (
+        "/api/v1/calls/{id}/cancel",
+        &[(Method::POST, Route::CancelCall)],
+    ),
+    (
+        "/api/v1/calls/{id}/recording",
+        &[(Method::GET, Route::Recording)],
+    ),
+    ("/api/v1/calls/{id}/live", &[(Method::GET, Route::LiveCall)]),
+    ("/api/v1/live", &[(Method::GET, Route::LiveAccount)]),
+    ("/api/v1/account", &[(Method::GET, Route::Account)]),
+    ("/healthz", &[(Method::GET, Route::Health)]),
+    ("/readyz", &[(Method::GET, Route::Ready)]),
+];
+
+static ROUTER: LazyLock<Router<Methods>> = LazyLock::new(|| {
+    let mut router = Router::new();
+    for (path, methods) in TABLE {
+        router
+            .insert(path, methods)
+            .expect("a test looks up every path of the table");
+    }
+    router
+});
+
+/// What was found for a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// A route, and the part of the path that names a call (empty where there is none).
+    Route(Route, String),
+    /// The path exists; the method asks what can be done there.
+    Options(String),
+    /// The path exists, but not for this method; the value of `Allow`.
+    WrongMethod(String),
+}
+
+/// Finds what a request asks for. `HEAD` is allowed wherever `GET` is, and `OPTIONS` everywhere.
+///
+/// # Errors
+/// `not_found` when there is no such path.
+pub(super) fn find(method: &Method, path: &str) -> Result<Found, ApiError> {
+    let matched = ROUTER.at(path).map_err(|_| {
+        ApiError::new(
+            ErrorCode::NotFound,
+            "There is nothing at this path. The API is under /api/v1, for example /api/v1/calls.",
+        )
+    })?;
+    let wanted = if method == Method::HEAD {
+        &Method::GET
+    } else {
+        method
+    };
+    let route = matched.value.iter().find(|(allowed, _)| allowed == wanted);
+    Ok(match route {
+        Some((_, route)) => Found::Route(
+            *route,
+            matched.params.get("id").unwrap_or_default().to_owned(),
+        ),
+        None if method == Method::OPTIONS => Found::Options(allow(matched.value)),
+        None => Found::WrongMethod(allow(matched.value)),
+    })
+}
+
+fn allow(methods: Methods) -> String {
+    let mut names = Vec::new();
+    for (method, _) in methods {
+        names.push(method.as_str());
+        if method == Method::GET {
+            names.push("HEAD");
+        }
+    }
+    names.push("OPTIONS");
+    names.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_of_the_table_is_found() {
+        for (path, methods) in TABLE {
+            let path = path.replace("{id}", "cl_x");
+            for (method, route) in methods {
+                let id = if path.contains("cl_x") { "cl_x" } else { "" };
+                assert_eq!(find(method, &path), Ok(Found::Route(*route, id.to_owned())));
+            }
+        }
+    }
+
+    #[test]
+    fn other_methods_and_paths_are_told_apart() {
+        let calls = "/api/v1/calls";
+        assert_eq!(
+            find(&Method::PUT, calls),
+            Ok(Found::WrongMethod("GET, HEAD, POST, OPTIONS".to_owned()))
+        );
+        assert_eq!(
+            find(&Method::OPTIONS, "/api/v1/calls/x/cancel"),
+            Ok(Found::Options("POST, OPTIONS".to_owned()))
+        );
+        assert_eq!(
+            find(&Method::HEAD, calls),
+            Ok(Found::Route(Route::ListCalls, String::new()))
+        );
+        for path in [
+            "/",
+            "",
+            "*",
+            "/api",
+            "/calls",
+            "/api/v1/calls/",
+            "/api/v1/calls/a/b/c",
+            "/API/V1/calls",
+        ] {
+            let error = find(&Method::GET, path).unwrap_err();
+            assert_eq!(error.code, ErrorCode::NotFound, "{path}");
+        }
+    }
+}

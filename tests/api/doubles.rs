@@ -1,0 +1,156 @@
+//! A telephone line and three services that do the least that a call needs, so that the interface can be tested
+//! without waiting for speech: the callee answers, is silent for a moment, and hangs up.
+
+use std::time::Duration;
+
+use agentphone::{
+    driver::clock,
+    line::{DialError, DialRequest, Leg, LegCommand, LegEvent, Line},
+    provider::{
+        BoxFuture, LanguageModel, LlmEvent, LlmRequest, ProviderError, SpeechToText, SttEvent,
+        SttInput, SttOptions, SttStream, TextToSpeech, TtsEvent, TtsInput, TtsOptions, TtsStream,
+    },
+};
+use media::{Codec, Packet};
+use tokio::sync::mpsc;
+
+/// Packets of silence after the answer: 100 ms.
+const SILENCE_PACKETS: u16 = 5;
+
+/// A line whose callees are named by the request's `scenario`.
+#[derive(Debug)]
+pub(crate) struct DoubleLine;
+
+impl Line for DoubleLine {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn check(&self, request: &DialRequest) -> Result<(), DialError> {
+        match request.scenario.as_deref() {
+            None | Some("books" | "never_answers" | "busy") => Ok(()),
+            Some("panics") => panic!("this scenario shows what a fault of ours looks like"),
+            Some(other) => Err(DialError(format!("There is no scenario '{other}'."))),
+        }
+    }
+
+    fn dial(&self, request: DialRequest) -> BoxFuture<'_, Result<Leg, DialError>> {
+        let (to_driver, events) = mpsc::channel(64);
+        let (commands, from_driver) = mpsc::channel(64);
+        tokio::spawn(callee(request.scenario, to_driver, from_driver));
+        Box::pin(async move {
+            Ok(Leg {
+                events,
+                commands,
+                codec: Codec::Pcmu,
+                playout_delay: Duration::from_millis(40),
+            })
+        })
+    }
+}
+
+async fn callee(
+    scenario: Option<String>,
+    events: mpsc::Sender<LegEvent>,
+    mut commands: mpsc::Receiver<LegCommand>,
+) {
+    let plays = async {
+        events.send(LegEvent::Ringing).await?;
+        match scenario.as_deref() {
+            Some("never_answers") => std::future::pending().await,
+            Some("busy") => return events.send(LegEvent::Failed(call::Failure::Busy)).await,
+            _ => {}
+        }
+        events.send(LegEvent::Answered).await?;
+        let mut ticker = clock::ticker(Duration::from_millis(20));
+        for sequence in 0..SILENCE_PACKETS {
+            ticker.tick().await;
+            let packet = Packet::new(sequence, u32::from(sequence) * 160, &[0xff; 160]);
+            events
+                .send(LegEvent::Packet(packet.expect("160 bytes fit")))
+                .await?;
+        }
+        events.send(LegEvent::HungUp).await
+    };
+    let dropped =
+        async { while !matches!(commands.recv().await, None | Some(LegCommand::HangUp)) {} };
+    tokio::select! {
+        _ = plays => {}
+        () = dropped => {}
+    }
+}
+
+/// Hears nothing, and says so when asked.
+#[derive(Debug)]
+pub(crate) struct Deaf;
+
+impl SpeechToText for Deaf {
+    fn name(&self) -> &'static str {
+        "deaf"
+    }
+
+    fn open(&self, _: SttOptions) -> BoxFuture<'_, Result<SttStream, ProviderError>> {
+        let (input, mut asked) = mpsc::channel(64);
+        let (answers, events) = mpsc::channel(64);
+        tokio::spawn(async move {
+            while let Some(input) = asked.recv().await {
+                if let SttInput::Flush(mark) = input {
+                    let nothing = SttEvent::Final {
+                        text: String::new(),
+                        mark: Some(mark),
+                    };
+                    let _ = answers.send(nothing).await;
+                }
+            }
+        });
+        Box::pin(async move { Ok(SttStream { input, events }) })
+    }
+}
+
+/// Always says hello.
+#[derive(Debug)]
+pub(crate) struct Greeter;
+
+impl LanguageModel for Greeter {
+    fn name(&self) -> &'static str {
+        "greeter"
+    }
+
+    fn reply(&self, _: LlmRequest) -> mpsc::Receiver<LlmEvent> {
+        let (events, receiver) = mpsc::channel(2);
+        let _ = events.try_send(LlmEvent::Text("Hello there.".to_owned()));
+        let _ = events.try_send(LlmEvent::Done);
+        receiver
+    }
+}
+
+/// Speaks in silence, 100 ms a clause.
+#[derive(Debug)]
+pub(crate) struct Mumbler;
+
+impl TextToSpeech for Mumbler {
+    fn name(&self) -> &'static str {
+        "mumbler"
+    }
+
+    fn open(&self, _: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
+        let (input, mut asked) = mpsc::channel(16);
+        let (sounds, events) = mpsc::channel(16);
+        tokio::spawn(async move {
+            while let Some(input) = asked.recv().await {
+                if let TtsInput::Speak { clause, .. } = input {
+                    let samples = vec![0; 1_600];
+                    let _ = sounds
+                        .send(TtsEvent::Audio {
+                            clause,
+                            samples,
+                            rate: 16_000,
+                        })
+                        .await;
+                    let _ = sounds.send(TtsEvent::Done(clause)).await;
+                }
+            }
+        });
+        Box::pin(async move { Ok(TtsStream { input, events }) })
+    }
+}
