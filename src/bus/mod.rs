@@ -200,3 +200,6 @@ impl Feed {
         let _ = self.sound.send(pcm);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -91,3 +91,56 @@ pub fn mend_recording(path: &Path) -> std::io::Result<()> {
     file.write_all(&repair.header)?;
     file.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames_in(path: &Path) -> usize {
+        let bytes = std::fs::read(path).unwrap();
+        let reader = hound::WavReader::new(&bytes[..]).unwrap();
+        assert_eq!(reader.spec().channels, 2);
+        reader.len() as usize / (2 * media::FRAME)
+    }
+
+    #[test]
+    fn every_piece_leaves_a_file_that_can_be_played() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("call.wav");
+        let mut recorder = Recorder::new(path.clone());
+        let (agent, callee) = ([1; media::FRAME], [-1; media::FRAME]);
+        for second in 1..=3 {
+            while !recorder.push(&agent, &callee) {}
+            recorder.write().unwrap();
+            assert_eq!(frames_in(&path), second * 50);
+        }
+        recorder.push(&agent, &callee);
+        recorder.finish().unwrap();
+        assert_eq!(frames_in(&path), 151);
+    }
+
+    #[test]
+    fn a_file_whose_writer_was_killed_is_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("call.wav");
+        let mut recorder = Recorder::new(path.clone());
+        for _ in 0..50 {
+            recorder.push(&[5; media::FRAME], &[6; media::FRAME]);
+        }
+        recorder.write().unwrap();
+        // Killed between the sound and the header, in the middle of a sample.
+        let mut file = File::options().append(true).open(&path).unwrap();
+        file.write_all(&[7; 643]).unwrap();
+        mend_recording(&path).unwrap();
+        assert_eq!(frames_in(&path), 51);
+    }
+
+    #[test]
+    fn a_call_without_sound_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("call.wav");
+        Recorder::new(path.clone()).finish().unwrap();
+        assert!(!path.exists());
+        mend_recording(&path).unwrap();
+    }
+}

@@ -199,7 +199,12 @@ impl Supervisor {
         }
         let line = self.choose_line(caller, &request)?;
         let seed = getrandom::u64().map_err(|_| ApiError::internal())?;
-        line.check(&self.dial_request(&request, seed))
+        let dial = self.dial_request(&request, seed);
+        let checking = line.clone();
+        // It may read files.
+        tokio::task::spawn_blocking(move || checking.check(&dial))
+            .await
+            .map_err(|_| ApiError::internal())?
             .map_err(|error| ApiError::new(ErrorCode::InvalidField, error.to_string()))?;
         let at = clock::wall();
         let id = new_call_id(at)?;
