@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::{
     clock, convert,
+    log::ReplayLog,
     recorder::Recorder,
     scribe::{Frame, Item, Record, ScribeParts},
 };
@@ -17,9 +18,6 @@ use crate::{
     bus::Feed,
     store::{Store, StoreError, StoredCall},
 };
-
-/// Longest log for replay; a longer call is kept up to here.
-const MAX_LOG: usize = 8 << 20;
 
 /// Keeps a call until the scribe is dropped; returns what its end needs.
 pub(super) async fn keep(
@@ -31,7 +29,7 @@ pub(super) async fn keep(
         recorder: Some(Recorder::new(parts.recording.clone())),
         listeners: Listeners::default(),
         record: Record::default(),
-        log: String::new(),
+        log: None,
         status: None,
         parts,
     };
@@ -50,7 +48,7 @@ struct Keeper {
     recorder: Option<Recorder>,
     listeners: Listeners,
     record: Record,
-    log: String,
+    log: Option<ReplayLog>,
     status: Option<Status>,
 }
 
@@ -63,12 +61,16 @@ impl Keeper {
                 let id = self.parts.call.clone();
                 self.store(move |store| store.append_turn(&id, &turn)).await;
             }
-            Item::Event(line) => {
-                if self.log.len() + line.len() < MAX_LOG {
-                    self.log.push_str(&line);
-                    self.log.push('\n');
-                }
-            }
+            Item::Started(config, at) => self.log = Some(ReplayLog::new(&config, at)),
+            Item::Event(at, event) => self.log(|log| log.event(at, &event)),
+            Item::Action(at, action) => self.log(|log| log.action(at, &action)),
+            Item::LogBroken => self.log(ReplayLog::broken),
+        }
+    }
+
+    fn log(&mut self, write: impl FnOnce(&mut ReplayLog)) {
+        if let Some(log) = &mut self.log {
+            write(log);
         }
     }
 
@@ -153,7 +155,7 @@ impl Keeper {
 
     async fn finish(mut self) -> Record {
         self.write(Recorder::finish).await;
-        self.record.events = (!self.log.is_empty()).then_some(self.log);
+        self.record.replay = self.log.and_then(ReplayLog::finish);
         self.record
     }
 }

@@ -7,6 +7,7 @@
 pub mod clock;
 mod convert;
 mod keeper;
+mod log;
 mod recorder;
 mod scribe;
 mod services;
@@ -82,9 +83,12 @@ pub async fn run(parts: CallParts) -> Finished {
         brief,
         config,
         commands,
-        scribe,
+        mut scribe,
     } = parts;
     let now = clock::now();
+    scribe.start_log(&config, now);
+    let dialing = Action::Publish(call::Note::Status(call::Status::Dialing));
+    scribe.show(&dialing, now);
     let give_up_ringing = now + dial.ring_timeout + RING_GRACE;
     let mut driver = Driver {
         core: Call::new(config, now),
@@ -101,8 +105,6 @@ pub async fn run(parts: CallParts) -> Finished {
         detail: None,
         end: None,
     };
-    let dialing = Action::Publish(call::Note::Status(call::Status::Dialing));
-    driver.scribe.action(&dialing, now);
     driver.core.start(now, &mut driver.actions);
     driver.carry_out(now);
     match line.dial(dial).await {
@@ -202,6 +204,7 @@ impl Driver {
                 self.pending.clear();
                 return;
             }
+            self.scribe.event(&event, now);
             self.core.handle(event, now, &mut self.actions);
             self.carry_out(now);
         }

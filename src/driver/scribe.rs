@@ -4,9 +4,14 @@
 //! task that may wait for the disk. When the keeper falls behind, sound becomes a gap of silence in the recording (never
 //! a shift), partial words are dropped, and everything else waits in order.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use call::{Action, AnsweredBy, Note, Status};
+use call::{Action, AnsweredBy, CallConfig, Event, Note, Status};
 use protocol::{ids::CallId, rest};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -44,8 +49,8 @@ pub struct Record {
     pub interruptions: u32,
     /// How often it paused in vain.
     pub false_alarms: u32,
-    /// The core's events with their times.
-    pub events: Option<String>,
+    /// The call's text for replay, if nothing of it is missing.
+    pub replay: Option<String>,
 }
 
 /// One thing to keep.
@@ -55,8 +60,14 @@ pub(super) enum Item {
     Note(u64, Note),
     /// A turn for the record.
     Turn(rest::Turn),
-    /// A line of the log for replay.
-    Event(String),
+    /// The core was made so, and started then.
+    Started(Box<CallConfig>, Instant),
+    /// The core was given this, so long after its start.
+    Event(Duration, Event),
+    /// The core did this, so long after its start.
+    Action(Duration, Action),
+    /// Events or actions were lost to a slow disk.
+    LogBroken,
 }
 
 /// One frame of both sides.
@@ -73,7 +84,9 @@ pub(super) struct Frame {
 pub struct Scribe {
     call: CallId,
     created: Instant,
+    started: Instant,
     answered: Option<Instant>,
+    log_broken: bool,
     items: mpsc::Sender<Item>,
     waiting: VecDeque<Item>,
     frames: mpsc::Sender<Frame>,
@@ -89,7 +102,9 @@ impl Scribe {
         let scribe = Self {
             call: parts.call.clone(),
             created: parts.created,
+            started: parts.created,
             answered: None,
+            log_broken: false,
             items,
             waiting: VecDeque::new(),
             frames,
@@ -104,8 +119,27 @@ impl Scribe {
         &self.call
     }
 
+    /// Notes that the core starts.
+    pub(super) fn start_log(&mut self, config: &CallConfig, now: Instant) {
+        self.started = now;
+        self.give(Item::Started(Box::new(config.clone()), now));
+    }
+
+    /// Notes an event that the core is about to be given.
+    pub(super) fn event(&mut self, event: &Event, now: Instant) {
+        let at = now.saturating_duration_since(self.started);
+        self.give(Item::Event(at, event.clone()));
+    }
+
     /// Notes an action of the core.
     pub(super) fn action(&mut self, action: &Action, now: Instant) {
+        let at = now.saturating_duration_since(self.started);
+        self.give(Item::Action(at, action.clone()));
+        self.show(action, now);
+    }
+
+    /// Shows and records what an action means to people.
+    pub(super) fn show(&mut self, action: &Action, now: Instant) {
         let at = self.ms(now);
         match action {
             Action::Publish(note) => {
@@ -139,16 +173,19 @@ impl Scribe {
 
     fn give(&mut self, item: Item) {
         self.pump();
-        if !self.waiting.is_empty() {
-            if !is_replaceable(&item) {
-                self.waiting.push_back(item);
+        let full = if self.waiting.is_empty() {
+            match self.items.try_send(item) {
+                Err(mpsc::error::TrySendError::Full(item)) => item,
+                // Taken; or the keeper is gone, and with it whoever would read this.
+                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
             }
-            return;
-        }
-        if let Err(mpsc::error::TrySendError::Full(item)) = self.items.try_send(item)
-            && !is_replaceable(&item)
-        {
-            self.waiting.push_back(item);
+        } else {
+            item
+        };
+        match full {
+            Item::Note(_, Note::CalleePartial(_) | Note::AgentSpeech { .. }) => {}
+            Item::Event(..) | Item::Action(..) => self.log_broken = true,
+            item => self.waiting.push_back(item),
         }
     }
 
@@ -163,18 +200,13 @@ impl Scribe {
 
     /// Hands over the rest and lets the keeper end. May wait: the call is over.
     pub(super) async fn close(mut self) {
+        if self.log_broken {
+            self.waiting.push_back(Item::LogBroken);
+        }
         while let Some(item) = self.waiting.pop_front() {
             if self.items.send(item).await.is_err() {
                 return;
             }
         }
     }
-}
-
-/// Returns whether a later item makes up for the loss of this one.
-fn is_replaceable(item: &Item) -> bool {
-    matches!(
-        item,
-        Item::Note(_, Note::CalleePartial(_) | Note::AgentSpeech { .. }) | Item::Event(_)
-    )
 }

@@ -22,7 +22,7 @@ pub(super) struct Ending {
     pub(super) record: Record,
     /// Milliseconds from answer to end, when somebody answered.
     pub(super) lasted_ms: Option<u64>,
-    pub(super) events: Option<String>,
+    pub(super) replay: Option<String>,
 }
 
 impl Ending {
@@ -34,7 +34,7 @@ impl Ending {
             failure: None,
             verdict: None,
             lasted_ms: None,
-            events: record.events.take(),
+            replay: record.replay.take(),
             record,
         }
     }

@@ -187,10 +187,10 @@ impl Supervisor {
         let at = clock::wall();
         let give_back = ending.give_back;
         let key = id.clone();
-        let events = ending.events.clone();
+        let replay = ending.replay.clone();
         let finished = blocking(move || {
-            if let Some(events) = events {
-                store.save(&key, Attachment::Events, events.as_bytes())?;
+            if let Some(replay) = replay {
+                store.save(&key, Attachment::Events, replay.as_bytes())?;
             }
             store.finish_call(&key, give_back, at, &mut |stored| {
                 ending.apply(&mut stored.call, at);
