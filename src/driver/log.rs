@@ -31,7 +31,11 @@ impl ReplayLog {
     }
 
     pub(super) fn event(&mut self, at: Duration, event: &Event) {
-        push(&mut self.events, &text::event_line(at, event), &mut self.complete);
+        push(
+            &mut self.events,
+            &text::event_line(at, event),
+            &mut self.complete,
+        );
     }
 
     pub(super) fn action(&mut self, at: Duration, action: &Action) {
