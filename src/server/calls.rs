@@ -1,5 +1,7 @@
 //! `/calls`: creating, reading, listing and canceling calls.
 
+use std::time::Duration;
+
 use hyper::{HeaderMap, StatusCode, Uri, header};
 use protocol::{
     error::{ApiError, ErrorCode},
@@ -23,6 +25,9 @@ use crate::{
 const DEFAULT_LIMIT: usize = 50;
 /// Most calls in a list.
 const MAX_LIMIT: usize = 200;
+
+/// How long the answer to a cancellation waits for its effect.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// `POST /calls`
 pub(super) async fn create(
@@ -137,11 +142,23 @@ pub(super) async fn cancel(app: &App, caller: &Caller, uri: &Uri, id: &str) -> O
             _ => None,
         },
     )?;
-    let call = app
-        .supervisor
-        .cancel(&caller.account, &id, now.unwrap_or(false))
-        .await?;
-    one(app, call).await
+    let now = now.unwrap_or(false);
+    let call = app.supervisor.cancel(&caller.account, &id, now).await?;
+    if call.status.is_final() || (call.status == Status::InProgress && !now) {
+        return one(app, call).await;
+    }
+    // Nobody has to say goodbye, so the answer can wait for the end.
+    let _ = clock::timeout(CANCEL_TIMEOUT, ended(app, &id)).await;
+    one(app, find(app, caller, id.as_str()).await?.call).await
+}
+
+/// Waits until a call has ended.
+async fn ended(app: &App, id: &CallId) {
+    let Some(feed) = app.supervisor.feed(id) else {
+        return;
+    };
+    let mut changed = feed.subscribe();
+    while !feed.read(feed.last(), 1).ended && changed.changed().await.is_ok() {}
 }
 
 /// `GET /calls`

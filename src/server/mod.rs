@@ -31,7 +31,7 @@ pub use self::connection::serve;
 use self::{
     answer::Body,
     limits::PerMinute,
-    routes::{Found, Route},
+    routes::{Found, Keyed, Route},
 };
 use crate::{
     store::{Secret, StoreError},
@@ -122,27 +122,26 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
     // Only a creation has a body, but whoever sends one that is too large is told so everywhere.
     let limit = app.settings.max_body_bytes;
     let announced = request.body().size_hint().lower();
-    let body = if route == Route::CreateCall || announced > limit as u64 {
+    let body = if route == Route::Keyed(Keyed::CreateCall) || announced > limit as u64 {
         request::read_body(request.body_mut(), limit).await?
     } else {
         bytes::Bytes::new()
     };
-    match route {
+    let keyed = match route {
         Route::Health => return account::health(),
         Route::Ready => return account::ready(app).await,
         Route::Recording => return recording::get(app, &request, &id).await,
-        _ => {}
-    }
+        Route::Keyed(keyed) => keyed,
+    };
     let caller = request::authenticate(app, request.headers()).await?;
-    match route {
-        Route::CreateCall => calls::create(app, &caller, request.headers(), &body).await,
-        Route::ListCalls => calls::list(app, &caller, request.uri()).await,
-        Route::GetCall => calls::get(app, &caller, &id).await,
-        Route::CancelCall => calls::cancel(app, &caller, request.uri(), &id).await,
-        Route::LiveCall => live::open_call(app, caller, request, &id).await,
-        Route::LiveAccount => live::open_account(app, caller, request).await,
-        Route::Account => account::get(app, &caller).await,
-        Route::Recording | Route::Health | Route::Ready => Err(ApiError::internal()),
+    match keyed {
+        Keyed::CreateCall => calls::create(app, &caller, request.headers(), &body).await,
+        Keyed::ListCalls => calls::list(app, &caller, request.uri()).await,
+        Keyed::GetCall => calls::get(app, &caller, &id).await,
+        Keyed::CancelCall => calls::cancel(app, &caller, request.uri(), &id).await,
+        Keyed::LiveCall => live::open_call(app, caller, request, &id).await,
+        Keyed::LiveAccount => live::open_account(app, caller, request).await,
+        Keyed::Account => account::get(app, &caller).await,
     }
 }
 

@@ -9,16 +9,26 @@ use protocol::error::{ApiError, ErrorCode};
 /// One thing that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route {
+    /// Needs no key.
+    Health,
+    /// Needs no key.
+    Ready,
+    /// Needs a key or a signed link.
+    Recording,
+    /// Needs a key.
+    Keyed(Keyed),
+}
+
+/// What only the owner of a key can ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keyed {
     CreateCall,
     ListCalls,
     GetCall,
     CancelCall,
-    Recording,
     LiveCall,
     LiveAccount,
     Account,
-    Health,
-    Ready,
 }
 
 /// What a path allows: methods in the order in which `Allow` names them.
@@ -29,28 +39,37 @@ const TABLE: [(&str, Methods); 9] = [
     (
         "/api/v1/calls",
         &[
-            (Method::GET, Route::ListCalls),
-            (Method::POST, Route::CreateCall),
+            (Method::GET, Route::Keyed(Keyed::ListCalls)),
+            (Method::POST, Route::Keyed(Keyed::CreateCall)),
         ],
     ),
     (
         "/api/v1/calls/{id}",
         &[
-            (Method::GET, Route::GetCall),
-            (Method::DELETE, Route::CancelCall),
+            (Method::GET, Route::Keyed(Keyed::GetCall)),
+            (Method::DELETE, Route::Keyed(Keyed::CancelCall)),
         ],
     ),
     (
         "/api/v1/calls/{id}/cancel",
-        &[(Method::POST, Route::CancelCall)],
+        &[(Method::POST, Route::Keyed(Keyed::CancelCall))],
     ),
     (
         "/api/v1/calls/{id}/recording",
         &[(Method::GET, Route::Recording)],
     ),
-    ("/api/v1/calls/{id}/live", &[(Method::GET, Route::LiveCall)]),
-    ("/api/v1/live", &[(Method::GET, Route::LiveAccount)]),
-    ("/api/v1/account", &[(Method::GET, Route::Account)]),
+    (
+        "/api/v1/calls/{id}/live",
+        &[(Method::GET, Route::Keyed(Keyed::LiveCall))],
+    ),
+    (
+        "/api/v1/live",
+        &[(Method::GET, Route::Keyed(Keyed::LiveAccount))],
+    ),
+    (
+        "/api/v1/account",
+        &[(Method::GET, Route::Keyed(Keyed::Account))],
+    ),
     ("/healthz", &[(Method::GET, Route::Health)]),
     ("/readyz", &[(Method::GET, Route::Ready)]),
 ];
@@ -143,7 +162,7 @@ mod tests {
         );
         assert_eq!(
             find(&Method::HEAD, calls),
-            Ok(Found::Route(Route::ListCalls, String::new()))
+            Ok(Found::Route(Route::Keyed(Keyed::ListCalls), String::new()))
         );
         for path in [
             "/",

@@ -1,7 +1,13 @@
 //! The live sockets, by a client that knows only their description.
 
+use std::{sync::Arc, time::Duration};
+
+use agentphone::{bus::Feed, driver::clock};
 use futures_util::{SinkExt, StreamExt};
-use protocol::ids::KeyMode;
+use protocol::{
+    control::{Event, Numbered},
+    ids::{CallId, KeyMode},
+};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
@@ -233,12 +239,119 @@ async fn pings_are_answered_and_binary_frames_ignored() {
     }
 }
 
+/// Appends an event of about a kilobyte to a call's log.
+fn append(feed: &Feed) {
+    let event = |seq| Numbered {
+        seq,
+        t_ms: 0,
+        call_id: feed.call().clone(),
+        event: Event::CalleePartial {
+            text: "word ".repeat(200),
+        },
+    };
+    feed.append(|seq| serde_json::to_string(&event(seq)).unwrap());
+}
+
+#[tokio::test]
+async fn a_client_that_stops_reading_catches_up_with_everything() {
+    const EVENTS: u64 = 20_000;
+    let server = Server::start().await;
+    let id = server.create(&ringing()).await;
+    let mut client = connect(&server, &format!("/calls/{id}/live")).await;
+    let feed = server
+        .supervisor
+        .feed(&CallId::parse(&id).unwrap())
+        .unwrap();
+    // More than any buffer between us holds.
+    for _ in 0..EVENTS {
+        append(&feed);
+    }
+    let mut seen = 0;
+    while seen < EVENTS {
+        let event = next(&mut client).await.unwrap();
+        assert!(
+            event["type"] == "snapshot" || event["seq"] == seen + 1,
+            "{event}"
+        );
+        seen = event["seq"].as_u64().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_comes_back_during_the_call_misses_nothing() {
+    let server = Server::start().await;
+    let id = server.create(&ringing()).await;
+    let path = format!("/calls/{id}/live");
+    let feed = server
+        .supervisor
+        .feed(&CallId::parse(&id).unwrap())
+        .unwrap();
+    let mut seen = 0;
+    for _ in 0..5 {
+        append(&feed);
+        let mut client = connect(&server, &format!("{path}?after={seen}")).await;
+        assert_eq!(next(&mut client).await.unwrap()["seq"], seen);
+        append(&feed);
+        for _ in 0..2 {
+            seen += 1;
+            assert_eq!(next(&mut client).await.unwrap()["seq"], seen);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_vanishes_leaves_nothing_behind() {
+    let server = Server::start().await;
+    let id = server.create(&ringing()).await;
+    let feed = server
+        .supervisor
+        .feed(&CallId::parse(&id).unwrap())
+        .unwrap();
+    let before = Arc::strong_count(&feed);
+    for path in [format!("/calls/{id}/live"), "/live".to_owned()] {
+        let mut client = connect(&server, &path).await;
+        next(&mut client).await.unwrap();
+        assert!(Arc::strong_count(&feed) > before);
+        drop(client);
+    }
+    for _ in 0..2_000 {
+        append(&feed);
+        if Arc::strong_count(&feed) == before {
+            return;
+        }
+        clock::sleep(Duration::from_millis(2)).await;
+    }
+    panic!("a socket is still open");
+}
+
+#[tokio::test]
+async fn sound_comes_to_those_who_want_it() {
+    let server = Server::start().await;
+    let id = server.create(&ringing()).await;
+    let feed = server
+        .supervisor
+        .feed(&CallId::parse(&id).unwrap())
+        .unwrap();
+    let mut quiet = connect(&server, &format!("/calls/{id}/live?audio=0")).await;
+    next(&mut quiet).await.unwrap();
+    assert!(!feed.has_listeners());
+    let mut client = connect(&server, &format!("/calls/{id}/live?audio=1")).await;
+    next(&mut client).await.unwrap();
+    assert!(feed.has_listeners());
+    let piece: Arc<[u8]> = (0..=255).collect();
+    feed.play(piece.clone());
+    loop {
+        if let Message::Binary(bytes) = client.next().await.unwrap().unwrap() {
+            assert_eq!(bytes[..], piece[..]);
+            break;
+        }
+    }
+}
+
 #[tokio::test]
 async fn watchers_that_stop_reading_do_not_slow_a_call() {
     let server = Server::start().await;
-    let mut body = ringing();
-    body["scenario"] = "books".into();
-    let id = server.create(&body).await;
+    let id = server.create(&example()).await;
     let path = format!("/calls/{id}/live");
     let mut idle = Vec::new();
     for _ in 0..20 {

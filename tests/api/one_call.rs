@@ -109,6 +109,7 @@ async fn a_ringing_call_is_canceled_once_and_for_all() {
         let first = Answer::of(server.request(method.clone(), &path)).await;
         assert_eq!(first.status, 200, "{}", first.body);
         assert_eq!(first.body["data"]["call_id"], id);
+        assert_eq!(first.body["data"]["status"], "canceled");
         let call = server.wait_for(&id, "canceled").await;
         assert!(call["outcome"].is_null());
         let second = Answer::of(server.request(method, &path)).await;

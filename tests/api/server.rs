@@ -39,6 +39,7 @@ pub(crate) struct Server {
     pub(crate) address: SocketAddr,
     pub(crate) key: String,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) supervisor: Supervisor,
     secret: Secret,
     free_credits: u32,
     client: reqwest::Client,
@@ -101,12 +102,13 @@ impl Server {
             offer: Offer::default(),
         };
         let shutdown = CancellationToken::new();
-        let app = App::new(supervisor, secret.clone(), settings);
+        let app = App::new(supervisor.clone(), secret.clone(), settings);
         tokio::spawn(serve(listener, app, shutdown.clone()));
         let mut server = Self {
             address,
             key: String::new(),
             store,
+            supervisor,
             secret,
             free_credits: options.free_credits,
             client: reqwest::Client::new(),
