@@ -18,8 +18,12 @@ use crate::{
 
 mod call;
 mod client;
+mod demo;
+mod doctor;
 mod keys;
+mod log;
 mod render;
+mod serve;
 
 /// Lets any software agent make a real phone call: give it a number and an objective, it dials, talks, listens
 /// and brings back what was said and agreed.
@@ -37,8 +41,21 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run the server
+    ///
+    /// Prints one line `listening on http://…` when it is ready. Ctrl-C stops it: no new calls, and running ones
+    /// end politely within calls.drain_seconds.
+    Serve(serve::Command),
     /// Make a call through a running server
     Call(Box<call::Command>),
+    /// Make one whole call on this machine, with a server of its own and a simulated callee
+    ///
+    /// Needs no account and no network. The exit status is 0 when the objective was achieved.
+    Demo(demo::Command),
+    /// Tell what is configured, what is missing, and how to get it
+    ///
+    /// The exit status is 0 when nothing that is needed is missing.
+    Doctor(doctor::Command),
     /// Make, list and revoke API keys
     ///
     /// Works whether or not a server is running on the same data folder.
@@ -111,6 +128,9 @@ pub fn run() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Arguments::parse().command {
         Command::Worker(Worker::Speech { models }) => return crate::worker::run_speech(&models),
+        Command::Serve(command) => in_runtime(serve::run(command)),
+        Command::Demo(command) => in_runtime(demo::run(command)),
+        Command::Doctor(command) => in_runtime(doctor::run(command)),
         Command::Call(command) => in_runtime(call::run(*command)),
         Command::Keys(command) => in_runtime(keys::run(command)),
     };

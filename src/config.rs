@@ -8,10 +8,14 @@ use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 use serde::Deserialize;
 
 mod load;
+mod services;
 #[cfg(test)]
 mod tests;
 
-pub use self::load::ConfigError;
+pub use self::{
+    load::ConfigError,
+    services::{Part, Services},
+};
 
 /// The whole configuration. `Config::default()` is what an empty file means.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -65,7 +69,7 @@ pub struct Data {
 }
 
 /// `[calls]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Calls {
@@ -75,6 +79,8 @@ pub struct Calls {
     pub ring_timeout_seconds: u32,
     /// See [`Calls::max_duration`].
     pub max_duration_seconds: u32,
+    /// Scales every silence that is needed before the agent takes its turn, 0.5 to 3.0.
+    pub patience: f32,
     /// See [`Calls::drain`].
     pub drain_seconds: u32,
 }
@@ -108,6 +114,8 @@ pub struct Simulated {
     pub scenario_dir: PathBuf,
     /// The scenario of calls whose request names none.
     pub scenario: String,
+    /// Whether requests may name files of this machine.
+    pub files: bool,
 }
 
 /// `[stt]`
@@ -117,6 +125,17 @@ pub struct Simulated {
 pub struct Stt {
     /// Which recogniser.
     pub provider: SttProvider,
+    /// The built-in one.
+    pub pocketsphinx: PocketSphinx,
+}
+
+/// `[stt.pocketsphinx]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct PocketSphinx {
+    /// The folder with its models.
+    pub models: PathBuf,
 }
 
 /// The recognisers.
@@ -135,8 +154,19 @@ pub enum SttProvider {
 pub struct Llm {
     /// Who thinks; see [`Llm::chosen`].
     pub provider: LlmProvider,
+    /// The built-in rules.
+    pub rules: Rules,
     /// A language model.
     pub openai: OpenAi,
+}
+
+/// `[llm.rules]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    /// The name under which it books when the objective names nobody.
+    pub caller_name: String,
 }
 
 /// Who can think.

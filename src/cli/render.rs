@@ -70,8 +70,9 @@ impl Renderer {
             Event::CallAnsweredBy { answered_by } => {
                 self.note(t_ms, &format!("answered by: {answered_by}"))
             }
-            Event::CalleePartial { text } => self.callee_says(t_ms, text, true),
-            Event::CalleeFinal { text } => self.callee_says(t_ms, text, false),
+            Event::CalleePartial { text } | Event::CalleeFinal { text } => {
+                self.callee_says(t_ms, text)
+            }
             Event::AgentThinking { .. } => self.settle_callee(),
             Event::AgentSpeech {
                 generation,
@@ -80,7 +81,10 @@ impl Renderer {
                 words,
             } => self.agent_says(t_ms, (*generation, *clause), text, words),
             Event::TurnInterrupted { .. } => self.interrupted(t_ms),
-            Event::TurnResumed => self.note(t_ms, "went on speaking: that was no interruption"),
+            Event::TurnResumed => {
+                self.settle_callee()
+                    + &self.note(t_ms, "went on speaking: that was no interruption")
+            }
             Event::TurnLatency { latency, .. } => self.note(t_ms, &latency_text(latency)),
             Event::Dtmf { key, from } => {
                 let who = if *from == Speaker::Agent {
@@ -115,27 +119,29 @@ impl Renderer {
         )
     }
 
-    fn callee_says(&mut self, t_ms: u64, text: &str, partial: bool) -> String {
-        let mut out = String::new();
-        // Words grow within a turn; others begin a new one.
-        let grows = self
-            .callee
-            .as_ref()
-            .is_none_or(|said| partial || text.starts_with(&said.text));
-        if !grows {
-            out += &self.settle_callee();
-        }
-        let begun = self.callee.as_ref().map_or(t_ms, |said| said.t_ms);
-        let known = self.callee.as_ref().is_some_and(|said| said.text == text);
-        self.callee = Some(Said {
-            t_ms: begun,
-            text: text.to_owned(),
+    /// The words of the callee's turn as they look now; even final ones may still grow or be revised, until the
+    /// agent answers.
+    fn callee_says(&mut self, t_ms: u64, text: &str) -> String {
+        let fresh = || Said {
+            t_ms,
+            text: String::new(),
             heard: 0,
             logged: 0,
-        });
-        if !known {
-            out += &self.growing(begun, "Host", text, "");
+        };
+        let mut said = self.callee.take().unwrap_or_else(fresh);
+        let words = text.split_whitespace().count();
+        let due = if self.style.terminal.is_some() {
+            said.text != text
+        } else {
+            words > said.logged
+        };
+        let mut out = String::new();
+        if due {
+            out = self.growing(said.t_ms, "Host", text, "");
+            said.logged = words;
         }
+        text.clone_into(&mut said.text);
+        self.callee = Some(said);
         out
     }
 

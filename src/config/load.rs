@@ -153,6 +153,12 @@ impl Config {
             10..7201,
         );
         within("calls.drain_seconds", calls.drain_seconds.into(), 0..601);
+        if !(0.5..=3.0).contains(&calls.patience) {
+            let patience = calls.patience;
+            wrong.push(format!(
+                "{origin}: `calls.patience` is {patience} and must be 0.5 to 3.0."
+            ));
+        }
         for (key, url) in [
             ("server.public_url", &server.public_url),
             ("llm.openai.base_url", &self.llm.openai.base_url),

@@ -78,6 +78,7 @@ fn wrong_types_and_ranges_name_the_key() {
     );
     for (text, key) in [
         ("[calls]\nmax_concurrent = -1", "calls.max_concurrent"),
+        ("[calls]\npatience = 9", "calls.patience"),
         ("[server]\nlisten = \"here\"", "server.listen"),
         ("[log]\nformat = \"xml\"", "log.format"),
         (

@@ -1,0 +1,222 @@
+//! The whole program, built from its configuration: data folder, store, services, supervisor, server. `serve` runs
+//! it until a signal, `demo` for one call, tests for as long as they like.
+//!
+//! It decides in which order things start and stop, and nothing else.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use call::CallConfig;
+use protocol::rest::Offer;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    admin::{Tools, socket::Socket},
+    bus::Bus,
+    config::{Config, Services},
+    driver::clock,
+    server,
+    store::{Cache, DataFolder, RedbStore, Secret, Store, StoreError},
+    supervisor::{Parts, Settings, Supervisor},
+};
+
+/// How large the cache may become, in bytes.
+const CACHE_BYTES: u64 = 64 << 20;
+/// How often a database that is in use is tried again: `agentphone keys` has it for an instant.
+const TRIES: u32 = 40;
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why the program does not start: a sentence that says what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(String);
+
+impl From<StoreError> for StartError {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A running program. Dropped without [`App::stop`], it ends as if it had been killed.
+#[derive(Debug)]
+pub struct App {
+    address: SocketAddr,
+    public_url: String,
+    folder: DataFolder,
+    secret: Secret,
+    free_credits: u32,
+    supervisor: Supervisor,
+    server: JoinHandle<()>,
+    admin: JoinHandle<()>,
+    closing: CancellationToken,
+}
+
+impl App {
+    /// Starts everything and returns when the server takes requests. `data` is the data folder.
+    ///
+    /// # Errors
+    /// When the address or the data folder cannot be used, or a service cannot be made.
+    pub async fn start(config: &Config, data: &Path) -> Result<Self, StartError> {
+        let folder = DataFolder::open(data)?;
+        let store: Arc<dyn Store> = Arc::new(open_store(&folder).await?);
+        let secret = Secret::open(&folder.secret())?;
+        let (listener, address) = listen(config.server.listen).await?;
+        let public_url = config.public_url(address);
+        let (supervisor, lines) = supervise(config, &folder, store.clone(), &public_url)?;
+        let recovered = supervisor.recover().await;
+        let (queued, interrupted) = recovered.map_err(|error| StartError(error.to_string()))?;
+        if queued + interrupted > 0 {
+            tracing::info!(
+                queued,
+                interrupted,
+                "found calls that the last run left unfinished"
+            );
+        }
+        let socket = Socket::bind(&folder)
+            .map_err(|error| StartError(format!("The control socket cannot be made: {error}.")))?;
+        let free_credits = config.billing.free_credits;
+        let admin = tokio::spawn(socket.run(store, secret.clone(), free_credits));
+        let app = server::App::new(
+            supervisor.clone(),
+            secret.clone(),
+            interface(config, lines, &public_url),
+        );
+        let closing = CancellationToken::new();
+        let server = tokio::spawn(server::serve(listener, app, closing.clone()));
+        Ok(Self {
+            address,
+            public_url,
+            folder,
+            secret,
+            free_credits,
+            supervisor,
+            server,
+            admin,
+            closing,
+        })
+    }
+
+    /// Returns where the server listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the address by which clients reach it.
+    #[must_use]
+    pub fn public_url(&self) -> &str {
+        &self.public_url
+    }
+
+    /// Returns where the recording of a call lies.
+    #[must_use]
+    pub fn recording(&self, call: &str) -> PathBuf {
+        self.folder.recordings().join(format!("{call}.wav"))
+    }
+
+    /// Returns what makes keys while the program runs.
+    #[must_use]
+    pub fn tools(&self) -> Tools<'_> {
+        Tools {
+            store: &**self.supervisor.store(),
+            secret: &self.secret,
+            free_credits: self.free_credits,
+        }
+    }
+
+    /// Returns how many calls have not ended.
+    #[must_use]
+    pub fn live_calls(&self) -> usize {
+        self.supervisor.live_calls()
+    }
+
+    /// Stops: takes no new calls, lets running ones end politely within the configured time, closes the server.
+    pub async fn stop(self) {
+        self.supervisor.drain().await;
+        self.closing.cancel();
+        let _ = self.server.await;
+        self.admin.abort();
+        let _ = self.admin.await;
+    }
+}
+
+async fn open_store(folder: &DataFolder) -> Result<RedbStore, StoreError> {
+    for _ in 1..TRIES {
+        match RedbStore::open(&folder.database()) {
+            Err(error) if error.is_locked() => clock::sleep(PAUSE).await,
+            opened => return opened,
+        }
+    }
+    RedbStore::open(&folder.database())
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, address))
+    };
+    bound.await.map_err(|error| {
+        StartError(format!(
+            "Cannot listen at {address}: {error}. Stop what uses the port, or choose another address with --listen."
+        ))
+    })
+}
+
+fn supervise(
+    config: &Config,
+    folder: &DataFolder,
+    store: Arc<dyn Store>,
+    public_url: &str,
+) -> Result<(Supervisor, Vec<String>), StartError> {
+    let cache = Cache::open(&folder.cache().join("sled"), CACHE_BYTES);
+    let services = Services::new(config, cache).map_err(|error| StartError(error.to_string()))?;
+    let settings = Settings {
+        max_concurrent: config.calls.max_concurrent,
+        ring_timeout: config.calls.ring_timeout(),
+        drain: config.calls.drain(),
+        call: CallConfig {
+            patience: config.calls.patience,
+            max_duration: config.calls.max_duration(),
+            ..CallConfig::default()
+        },
+        voice: services.voice,
+        recordings: folder.recordings(),
+        buy_credits_url: config.buy_credits_url(public_url),
+    };
+    let lines = services
+        .lines
+        .iter()
+        .map(|line| line.name().to_owned())
+        .collect();
+    let supervisor = Supervisor::new(Parts {
+        store,
+        bus: Bus::default(),
+        lines: services.lines,
+        stt: services.stt,
+        llm: services.llm,
+        tts: services.tts,
+        settings,
+    });
+    Ok((supervisor, lines))
+}
+
+fn interface(config: &Config, lines: Vec<String>, public_url: &str) -> server::Settings {
+    server::Settings {
+        public_url: public_url.to_owned(),
+        creations_per_minute: config.server.creations_per_minute,
+        reads_per_minute: config.server.reads_per_minute,
+        max_body_bytes: config.server.max_body_bytes,
+        offer: Offer {
+            lines,
+            max_duration_seconds: config.calls.max_duration_seconds,
+            ..Offer::default()
+        },
+    }
+}

@@ -1,0 +1,20 @@
+//! Where log lines go and how they look. What may appear in them is decided where they are written.
+
+use std::io;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Log, LogFormat};
+
+/// Sends the log to standard error from here on. Only the first call has an effect.
+pub(super) fn start(log: &Log) {
+    // The configuration was checked; a filter that still is none must not hide errors.
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    let _ = match log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+}

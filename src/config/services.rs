@@ -1,0 +1,166 @@
+//! Which services and lines a configuration chooses, and what a person should know about each choice. The only
+//! place that knows all of them by name.
+
+use std::{path::Path, sync::Arc};
+
+use super::{Config, LlmProvider, SttProvider, TtsProvider};
+use crate::{
+    line::{
+        Line,
+        simulated::{SimulatedLine, SimulatedOptions, catalog},
+    },
+    provider::{
+        LanguageModel, ProviderError, SpeechToText, TextToSpeech, cached::Cached, flite::Flite,
+        pocketsphinx::PocketSphinx, rules::Rules,
+    },
+    store::Cache,
+};
+
+/// What was chosen, ready for calls.
+#[derive(Debug)]
+pub struct Services {
+    /// The lines, the default first.
+    pub lines: Vec<Arc<dyn Line>>,
+    /// Hears.
+    pub stt: Arc<dyn SpeechToText>,
+    /// Thinks.
+    pub llm: Arc<dyn LanguageModel>,
+    /// Speaks.
+    pub tts: Arc<dyn TextToSpeech>,
+    /// With which of its voices; its default when empty.
+    pub voice: String,
+}
+
+/// One choice, for the start-up log, `doctor` and `demo`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// What it does: `line`, `speech to text`, …
+    pub role: &'static str,
+    /// What is in use, or why it cannot be used and what to do about it.
+    pub state: Result<String, String>,
+    /// What would serve better, and how to get it.
+    pub better: Option<&'static str>,
+}
+
+impl Services {
+    /// Makes what the configuration chooses. Phrases are remembered in `cache`. Must be called inside the runtime.
+    ///
+    /// # Errors
+    /// When a service cannot be made at all.
+    pub fn new(config: &Config, cache: Cache) -> Result<Self, ProviderError> {
+        let flite: Arc<dyn TextToSpeech> = Arc::new(Cached::new(Arc::new(Flite), cache));
+        let stt = match config.stt.provider {
+            SttProvider::PocketSphinx => {
+                let stt = PocketSphinx::new(&config.stt.pocketsphinx.models)?;
+                stt.prepare();
+                Arc::new(stt)
+            }
+        };
+        Ok(Self {
+            lines: vec![Arc::new(simulated(config, flite.clone()))],
+            stt,
+            llm: Arc::new(Rules::new(&config.llm.rules.caller_name)),
+            tts: flite,
+            voice: config.tts.flite.voice.clone(),
+        })
+    }
+}
+
+impl Config {
+    /// Checks what the configuration chooses, without a call. May take a second.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Part> {
+        vec![
+            self.line_part(),
+            self.stt_part(),
+            self.llm_part(),
+            self.tts_part(),
+        ]
+    }
+
+    fn line_part(&self) -> Part {
+        let folder = scenario_folder(self);
+        let found = catalog::find(&self.line.simulated.scenario, folder);
+        Part {
+            role: "line",
+            state: match (folder, found) {
+                (Some(folder), _) if !folder.is_dir() => Err(format!(
+                    "the folder of scenarios {} does not exist; make it, or change line.simulated.scenario_dir",
+                    folder.display()
+                )),
+                (_, Err(error)) => Err(error.to_string()),
+                (_, Ok(_)) => Ok(format!(
+                    "simulated: scenario \"{}\" of {} plays the callee",
+                    self.line.simulated.scenario,
+                    catalog::list(folder).len()
+                )),
+            },
+            better: Some("no telephone is rung: this version has no other line"),
+        }
+    }
+
+    fn stt_part(&self) -> Part {
+        let SttProvider::PocketSphinx = self.stt.provider;
+        let check = PocketSphinx::new(&self.stt.pocketsphinx.models)
+            .map_err(|error| error.to_string())
+            .and_then(|stt| stt.check());
+        Part {
+            role: "speech to text",
+            state: check,
+            better: None,
+        }
+    }
+
+    fn llm_part(&self) -> Part {
+        match self.llm.chosen() {
+            LlmProvider::OpenAi | LlmProvider::Auto | LlmProvider::Rules => Part {
+                role: "language model",
+                state: Ok(
+                    "none: built-in rules that book, ask for opening hours and prices".into(),
+                ),
+                better: Some(
+                    "set llm.openai.base_url to a server that speaks OpenAI's chat completions",
+                ),
+            },
+        }
+    }
+
+    fn tts_part(&self) -> Part {
+        match self.tts.provider {
+            TtsProvider::Auto | TtsProvider::Flite | TtsProvider::Espeak => Part {
+                role: "text to speech",
+                state: self.check_flite(),
+                better: None,
+            },
+        }
+    }
+}
+
+impl Config {
+    fn check_flite(&self) -> Result<String, String> {
+        let wanted = self.tts.flite.voice.as_str();
+        let voices = Flite::voices();
+        if !wanted.is_empty() && !voices.contains(&wanted) {
+            return Err(format!(
+                "there is no voice \"{wanted}\"; set tts.flite.voice to one of {}",
+                voices.join(", ")
+            ));
+        }
+        Flite::check()
+    }
+}
+
+fn scenario_folder(config: &Config) -> Option<&Path> {
+    let folder = config.line.simulated.scenario_dir.as_path();
+    (!folder.as_os_str().is_empty()).then_some(folder)
+}
+
+fn simulated(config: &Config, voice: Arc<dyn TextToSpeech>) -> SimulatedLine {
+    let options = SimulatedOptions {
+        scenario: config.line.simulated.scenario.clone(),
+        folder: scenario_folder(config).map(Path::to_owned),
+        files: config.line.simulated.files,
+        ..SimulatedOptions::default()
+    };
+    SimulatedLine::new(options, voice)
+}
