@@ -11,11 +11,24 @@ mod edges;
 mod jitter;
 
 pub use edges::{Edge, Prosody, Tone};
-use edges::{Edges, MAX_EDGES};
+use edges::{Edges, Findings, MAX_EDGES};
 use jitter::{Jitter, Pulled};
 pub use jitter::{JitterConfig, JitterStats};
 
-use crate::{Codec, Doubler, FRAME, Packet, WIDE_FRAME, vad::Vad};
+use crate::{
+    Codec, Doubler, FRAME, Packet, WIDE_FRAME,
+    music::Music,
+    pitch::{Pitch, PitchTracker},
+    spectrum::{Line, Spectrum},
+    tones::{Heard, ToneDetector},
+    vad::{Activity, Vad},
+};
+
+/// Frames below this level, in dBFS, hold neither tone nor music nor pitch.
+const FAINT: f32 = -60.0;
+/// Nor do those this close to the noise, in dB, unless it is so loud, in dBFS, that it may be music without pauses.
+const NEAR_NOISE: f32 = 3.0;
+const LOUD: f32 = -45.0;
 
 /// How an [`Uplink`] is set up.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +73,10 @@ pub struct UplinkTick<'a> {
 pub struct Uplink {
     jitter: Jitter,
     vad: Vad,
+    pitch: PitchTracker,
+    spectrum: Spectrum,
+    tones: ToneDetector,
+    music: Music,
     edges: Edges,
     doubler: Doubler,
     frame: [i16; FRAME],
@@ -73,6 +90,10 @@ impl Uplink {
         Self {
             jitter: Jitter::new(config.codec, config.jitter),
             vad: Vad::new(),
+            pitch: PitchTracker::new(),
+            spectrum: Spectrum::new(),
+            tones: ToneDetector::new(),
+            music: Music::new(),
             edges: Edges::new(),
             doubler: Doubler::new(),
             frame: [0; FRAME],
@@ -94,13 +115,54 @@ impl Uplink {
         let activity = self.vad.process(&self.frame);
         let _ = sent;
         self.heard.clear();
-        self.edges.process(activity, &mut self.heard);
+        let found = self.listen(activity);
+        self.edges.process(found, &mut self.heard);
         UplinkTick {
             wire: &self.frame,
             wide: self.doubler.process(&self.frame),
             edges: &self.heard,
             concealed: pulled == Pulled::Concealed,
             flowing: pulled != Pulled::Idle,
+        }
+    }
+
+    /// Looks into the frame for pitch, tones and music.
+    fn listen(&mut self, activity: Activity) -> Findings {
+        self.pitch.hear(&self.frame);
+        self.spectrum.hear(&self.frame);
+        let near_noise = activity.level < activity.noise + NEAR_NOISE && activity.level < LOUD;
+        let faint = activity.level < FAINT || near_noise;
+        let lines = if faint {
+            [Line::default(); 2]
+        } else {
+            self.spectrum.measure();
+            self.spectrum.lines()
+        };
+        let heard = self.tones.hear(lines, activity.level);
+        let tonal = self.tones.is_tonal();
+        let pitch = if faint {
+            Pitch::default()
+        } else {
+            self.pitch.measure()
+        };
+        let music = if tonal || faint {
+            self.music.pass()
+        } else {
+            self.music
+                .hear(self.spectrum.power(), pitch, activity.level)
+        };
+        match heard {
+            Some(Heard::Key(key)) => self.heard.push(Edge::Dtmf(key)),
+            // Music is full of beeps.
+            Some(Heard::Tone(tone)) if !music => self.heard.push(Edge::Tone(tone)),
+            Some(Heard::Tone(_)) | None => {}
+        }
+        Findings {
+            activity,
+            pitch,
+            tonal,
+            music,
+            echo: 0.0,
         }
     }
 

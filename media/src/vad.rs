@@ -6,7 +6,10 @@
 //!
 //! Decides nothing about edges, tones or echo.
 
+mod noise;
+
 use earshot::Detector;
+use noise::NoiseFloor;
 
 use crate::{FRAME, dsp};
 
@@ -20,7 +23,7 @@ pub struct Activity {
     pub score: f32,
     /// Level in dBFS.
     pub level: f32,
-    /// Level of the line's noise, in dBFS, as far as it is known.
+    /// Level of the line's noise over the last two seconds, in dBFS.
     pub noise: f32,
 }
 
@@ -31,7 +34,7 @@ pub struct Vad {
     filled: usize,
     last_sample: i16,
     score: f32,
-    noise: f32,
+    noise: NoiseFloor,
 }
 
 impl std::fmt::Debug for Vad {
@@ -59,7 +62,7 @@ impl Vad {
             filled: 0,
             last_sample: 0,
             score: 0.0,
-            noise: -70.0,
+            noise: NoiseFloor::new(),
         }
     }
 
@@ -79,10 +82,11 @@ impl Vad {
             }
         }
         self.score = best.unwrap_or(self.score);
+        let level = dsp::dbfs(dsp::power(frame));
         Activity {
             score: self.score,
-            level: dsp::dbfs(dsp::power(frame)),
-            noise: self.noise,
+            level,
+            noise: self.noise.hear(level),
         }
     }
 }

@@ -53,12 +53,12 @@ fn every_pair_of_rates_keeps_length_time_and_shape() {
 #[test]
 fn unusual_rates_work_too() {
     for from in [11_025, 12_345, 31_337, 191_999] {
-        let input = sine(from, 700.0, from as usize);
+        let input = sine(from, 100.0, from as usize);
         let output = convert(from, 8_000, &input, 1000);
         assert_eq!(output.len(), 8_000, "{from}");
-        // Half a sample of delay is not made up for.
-        let error = error_db(&sine(8_000, 700.0, 8_000), &output);
-        assert!(error < -10.0, "{from}: {error:.1} dB");
+        // Up to a sample of delay is not made up for.
+        let error = error_db(&sine(8_000, 100.0, 8_000), &output);
+        assert!(error < -20.0, "{from}: {error:.1} dB");
     }
 }
 

@@ -5,10 +5,10 @@ use std::{f64::consts::TAU, time::Duration};
 use crate::Codec;
 
 /// Frequencies of the rows of the keypad, in Hz (ITU-T Q.23).
-const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
+pub(super) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 /// Frequencies of its columns, in Hz.
-const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
-const KEYS: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
+pub(super) const COLUMNS: [f64; 4] = [1209.0, 1336.0, 1477.0, 1633.0];
+pub(super) const KEYS: [&str; 4] = ["123A", "456B", "789C", "*0#D"];
 
 /// Each edge of a tone is a ramp of this many samples, so that it does not click.
 const EDGE: u32 = 16;

@@ -1,8 +1,8 @@
-//! From scores to edges: when speech starts, goes on and ends.
+//! From what was heard in each frame to edges: when speech starts, goes on and ends.
 
 use std::time::Duration;
 
-use crate::{FRAME_TIME, vad::Activity};
+use crate::{FRAME_TIME, pitch::Pitch, vad::Activity};
 
 /// The most edges in one tick.
 pub(crate) const MAX_EDGES: usize = 8;
@@ -35,7 +35,7 @@ pub enum Edge {
     },
     /// A tone that is not speech was recognised.
     Tone(Tone),
-    /// Music began (`true`) or stopped (`false`).
+    /// Music began (`true`) or stopped (`false`). Until it stops, nothing counts as speech.
     Music(bool),
     /// A key was pressed by the callee, sent as a tone in the sound: `0`-`9`, `*`, `#`, `A`-`D`.
     Dtmf(char),
@@ -69,76 +69,176 @@ pub enum Tone {
 
 /// Scores from here on are speech.
 const ON: f32 = 0.6;
-/// Scores from here down are none; between the two it stays as it was.
-const OFF: f32 = 0.35;
-/// Frames of speech that make a start.
+/// They are believed from here on where the sound is far above the noise or has a voice's pitch.
+const ON_CLEAR: f32 = 0.45;
+/// Scores below this are no speech, in the middle of it. The detector falls slowly after speech: the level tells
+/// its end.
+const OFF: f32 = 0.3;
+/// Evidence that makes a start: a frame gives one, or two when both score and pitch speak for it.
 const START: u32 = 2;
-/// Frames of silence that make an end.
-const END: u32 = 6;
+/// Weight of silence that makes an end: a frame counts [`SURE`] where nothing is heard, 1 where it is doubtful. So
+/// an end takes 100 ms, or 200 ms where speech fades away or dips into noise.
+const END: u32 = 10;
+const SURE: u32 = 2;
 /// Every so many frames of ongoing speech are reported.
 const REPORT: u32 = 5;
+
+/// Speech is louder than the noise by this, in dB.
+const ABOVE_NOISE: f32 = 6.0;
+/// In the middle of speech less is enough, and only what is below this for sure is silence.
+const ABOVE_NOISE_WITHIN: f32 = 1.5;
+const SURE_ABOVE_NOISE: f32 = 0.0;
+/// Sound that is louder than the noise by this is clear.
+const CLEAR: f32 = 20.0;
+/// Speech is never quieter than this, in dBFS.
+const QUIETEST: f32 = -58.0;
+/// Nor weaker than its loudest moment by more than this, in dB; below the second it is over for sure.
+const RANGE: f32 = 35.0;
+const SURE_RANGE: f32 = 45.0;
+/// How fast the loudest moment is forgotten, in dB per frame.
+const FORGET: f32 = 0.2;
+/// A voice has at least this strength of pitch.
+const PITCH_STRENGTH: f32 = 0.75;
+/// The start of speech is looked for this many frames back.
+const LOOK_BACK: u32 = 10;
+
+/// What was found in one frame.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Findings {
+    pub(crate) activity: Activity,
+    pub(crate) pitch: Pitch,
+    /// The frame is a tone.
+    pub(crate) tonal: bool,
+    /// Music plays.
+    pub(crate) music: bool,
+    /// Likelihood that it is the agent's own voice.
+    pub(crate) echo: f32,
+}
 
 /// See the module's documentation.
 #[derive(Debug)]
 pub(crate) struct Edges {
     speaking: bool,
-    /// Frames in a row that speak against the present state.
-    against: u32,
-    /// Frames since speech began.
+    music: bool,
+    /// While silent: frames in a row that were loud enough to belong to speech.
+    rising: u32,
+    /// While silent: evidence of a start in the frames just heard.
+    evidence: u32,
+    /// While speaking: frames since it began, and how many of the last were silent, as a count and by weight.
     length: u32,
+    silent: u32,
+    silence: u32,
+    /// The loudest moment of late, in dBFS.
+    peak: f32,
 }
 
 impl Edges {
     pub(crate) const fn new() -> Self {
         Self {
             speaking: false,
-            against: 0,
+            music: false,
+            rising: 0,
+            evidence: 0,
             length: 0,
+            silent: 0,
+            silence: 0,
+            peak: QUIETEST,
         }
     }
 
     /// Whether sound may be left out now without anybody noticing.
     pub(crate) const fn is_quiet(&self) -> bool {
-        !self.speaking && self.against == 0
+        !self.speaking && self.rising == 0
     }
 
-    pub(crate) fn process(&mut self, activity: Activity, edges: &mut Vec<Edge>) {
-        if self.speaking {
-            self.length += 1;
-            self.against = if activity.score < OFF {
-                self.against + 1
-            } else {
-                0
-            };
-            if self.against == END {
-                edges.push(Edge::Ended {
-                    silence: FRAME_TIME * self.against,
-                    voiced: FRAME_TIME * (self.length - self.against),
-                    prosody: Prosody::default(),
-                });
-                self.speaking = false;
-                self.against = 0;
-            } else if self.length.is_multiple_of(REPORT) {
-                edges.push(Edge::Going {
-                    voiced: FRAME_TIME * self.length,
-                    echo: 0.0,
-                });
+    pub(crate) fn process(&mut self, found: Findings, edges: &mut Vec<Edge>) {
+        if found.music != self.music {
+            self.music = found.music;
+            edges.push(Edge::Music(found.music));
+            if found.music && self.speaking {
+                self.end(edges);
             }
+        }
+        if self.speaking {
+            self.go_on(found, edges);
+        } else {
+            self.look_for_start(found, edges);
+        }
+    }
+
+    fn look_for_start(&mut self, found: Findings, edges: &mut Vec<Edge>) {
+        let Activity {
+            score,
+            level,
+            noise,
+        } = found.activity;
+        let above = level - noise;
+        if found.tonal || found.music || level < QUIETEST || above < ABOVE_NOISE {
+            self.rising = 0;
+            self.evidence = 0;
             return;
         }
-        self.against = if activity.score >= ON {
-            self.against + 1
-        } else {
-            0
+        self.rising += 1;
+        let pitched = found.pitch.strength >= PITCH_STRENGTH;
+        let clear = above >= CLEAR;
+        self.evidence += match score {
+            score if score >= ON => 1 + u32::from(pitched && clear),
+            score if score >= ON_CLEAR && (clear || pitched) => 1,
+            _ => {
+                self.evidence = 0;
+                0
+            }
         };
-        if self.against == START {
-            edges.push(Edge::Started {
-                voiced: FRAME_TIME * self.against,
-                echo: 0.0,
-            });
+        if self.evidence >= START {
             self.speaking = true;
-            self.length = self.against;
-            self.against = 0;
+            self.length = self.rising.min(LOOK_BACK);
+            self.silent = 0;
+            self.silence = 0;
+            self.peak = level;
+            edges.push(Edge::Started {
+                voiced: FRAME_TIME * self.length,
+                echo: found.echo,
+            });
         }
+    }
+
+    fn go_on(&mut self, found: Findings, edges: &mut Vec<Edge>) {
+        let Activity {
+            score,
+            level,
+            noise,
+        } = found.activity;
+        self.length += 1;
+        self.peak = (self.peak - FORGET).max(level);
+        let at_least = |above_noise: f32, range: f32| {
+            level >= (noise + above_noise).max(self.peak - range).max(QUIETEST)
+        };
+        if at_least(ABOVE_NOISE_WITHIN, RANGE) && score >= OFF && !found.tonal {
+            self.silent = 0;
+            self.silence = 0;
+        } else {
+            self.silent += 1;
+            let sure = !at_least(SURE_ABOVE_NOISE, SURE_RANGE) || found.tonal;
+            self.silence += if sure { SURE } else { 1 };
+        }
+        if self.silence >= END {
+            self.end(edges);
+        } else if self.length.is_multiple_of(REPORT) {
+            edges.push(Edge::Going {
+                voiced: FRAME_TIME * self.length,
+                echo: found.echo,
+            });
+        }
+    }
+
+    fn end(&mut self, edges: &mut Vec<Edge>) {
+        edges.push(Edge::Ended {
+            silence: FRAME_TIME * self.silent,
+            voiced: FRAME_TIME * (self.length - self.silent),
+            prosody: Prosody::default(),
+        });
+        self.speaking = false;
+        self.rising = 0;
+        self.evidence = 0;
     }
 }
