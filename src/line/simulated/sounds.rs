@@ -167,18 +167,47 @@ fn pluck(out: &mut [f32], hertz: f32, loudness: f32) {
     }
 }
 
-/// A sharp burst of breath and the weaker one after it.
+/// Two coughs, the second weaker: each an outburst of breath that dies away into voice, shaped by a throat, so
+/// that whoever tells speech by its spectrum is put to the test.
 fn cough(seed: u64) -> Vec<i16> {
-    let mut out = vec![0.0; samples(Duration::from_millis(450))];
-    burst(&mut out, 0.05, 0.6, 9000.0, seed);
-    burst(
-        &mut out[samples(Duration::from_millis(220))..],
-        0.06,
-        0.5,
-        6000.0,
-        seed ^ 1,
-    );
+    const LENGTH: Duration = Duration::from_millis(280);
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut out = Vec::new();
+    for loudness in [12_000.0, 8_000.0] {
+        let start = out.len();
+        let pitch = 110.0 + 30.0 * random.f32();
+        let mut phase = 0.0;
+        out.extend((0..samples(LENGTH)).map(|at| {
+            let time = at as f32 / RATE as f32;
+            phase += pitch * (1.0 - time) / RATE as f32;
+            let breath = (time / 0.003).min(1.0) * (-time / 0.06).exp();
+            let voice = 0.25 * (-((time - 0.16) / 0.05).powi(2)).exp();
+            breath * (random.f32() * 2.0 - 1.0) + voice * (2.0 * phase.fract() - 1.0)
+        }));
+        throat(&mut out[start..], loudness);
+    }
     out.into_iter().map(|sample| sample as i16).collect()
+}
+
+/// Lets sound resonate as in an open mouth (the formants of "ah", in Hz, with bandwidth and gain) and brings its
+/// peak to `loudness`.
+fn throat(sound: &mut [f32], loudness: f32) {
+    const FORMANTS: [(f32, f32, f32); 3] =
+        [(700.0, 130.0, 1.0), (1300.0, 180.0, 0.7), (2600.0, 300.0, 0.4)];
+    let mut past = [[0.0_f32; 2]; 3];
+    for sample in &mut *sound {
+        let mut sum = 0.0;
+        for ((hertz, width, gain), past) in FORMANTS.into_iter().zip(&mut past) {
+            let radius = (-TAU / 2.0 * width / RATE as f32).exp();
+            let turn = 2.0 * radius * (TAU * hertz / RATE as f32).cos();
+            let value = *sample + turn * past[0] - radius * radius * past[1];
+            *past = [value, past[0]];
+            sum += gain * value;
+        }
+        *sample = sum;
+    }
+    let peak = sound.iter().fold(1e-9_f32, |peak, sample| peak.max(sample.abs()));
+    sound.iter_mut().for_each(|sample| *sample *= loudness / peak);
 }
 
 /// A thump and the rattle of the frame.
