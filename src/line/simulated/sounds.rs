@@ -192,8 +192,11 @@ fn cough(seed: u64) -> Vec<i16> {
 /// Lets sound resonate as in an open mouth (the formants of "ah", in Hz, with bandwidth and gain) and brings its
 /// peak to `loudness`.
 fn throat(sound: &mut [f32], loudness: f32) {
-    const FORMANTS: [(f32, f32, f32); 3] =
-        [(700.0, 130.0, 1.0), (1300.0, 180.0, 0.7), (2600.0, 300.0, 0.4)];
+    const FORMANTS: [(f32, f32, f32); 3] = [
+        (700.0, 130.0, 1.0),
+        (1300.0, 180.0, 0.7),
+        (2600.0, 300.0, 0.4),
+    ];
     let mut past = [[0.0_f32; 2]; 3];
     for sample in &mut *sound {
         let mut sum = 0.0;
@@ -206,8 +209,12 @@ fn throat(sound: &mut [f32], loudness: f32) {
         }
         *sample = sum;
     }
-    let peak = sound.iter().fold(1e-9_f32, |peak, sample| peak.max(sample.abs()));
-    sound.iter_mut().for_each(|sample| *sample *= loudness / peak);
+    let peak = sound
+        .iter()
+        .fold(1e-9_f32, |peak, sample| peak.max(sample.abs()));
+    sound
+        .iter_mut()
+        .for_each(|sample| *sample *= loudness / peak);
 }
 
 /// A thump and the rattle of the frame.
