@@ -1,0 +1,207 @@
+//! A whole engine without HTTP, on virtual time: the simulated line, scripted services, a store in memory.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use agentphone::{
+    bus::Bus,
+    driver::clock,
+    line::{
+        Line,
+        simulated::{SimulatedLine, SimulatedOptions},
+    },
+    provider::{
+        LanguageModel, SpeechToText, TextToSpeech,
+        scripted::{ScriptedModel, ScriptedReply, ScriptedSpeechToText, ScriptedTextToSpeech},
+    },
+    store::{KeyId, RedbStore, Store},
+    supervisor::{Caller, CreateAnswer, Parts, Settings, Supervisor},
+};
+use protocol::{control, ids::CallId, rest};
+use tempfile::TempDir;
+
+/// What a test may choose; everything else is the same for all.
+pub struct Setup {
+    pub scenario: &'static str,
+    pub heard: Vec<&'static str>,
+    pub replies: Vec<ScriptedReply>,
+    pub stt: Option<Arc<dyn SpeechToText>>,
+    pub llm: Option<Arc<dyn LanguageModel>>,
+    pub tts: Option<Arc<dyn TextToSpeech>>,
+    pub max_concurrent: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            scenario: "books",
+            heard: Vec::new(),
+            replies: Vec::new(),
+            stt: None,
+            llm: None,
+            tts: None,
+            max_concurrent: 4,
+        }
+    }
+}
+
+/// A running engine and the folder that it writes to.
+pub struct Engine {
+    pub supervisor: Supervisor,
+    pub store: Arc<dyn Store>,
+    pub caller: Caller,
+    pub folder: TempDir,
+    scenario: PathBuf,
+}
+
+impl Setup {
+    /// Starts an engine on a store of its own.
+    pub fn start(self) -> Engine {
+        let store: Arc<dyn Store> = Arc::new(RedbStore::in_memory().expect("a store in memory"));
+        self.start_on(store)
+    }
+
+    /// Starts an engine on a store that holds something already.
+    pub fn start_on(self, store: Arc<dyn Store>) -> Engine {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let scenario = folder.path().join("test.scenario");
+        std::fs::write(&scenario, self.scenario).expect("the scenario is written");
+        let name = format!("test {:p}", Arc::as_ptr(&store));
+        let account = match store.account_named(&name).expect("the store answers") {
+            Some(account) => account,
+            None => store
+                .create_account(&name, 5, clock::wall())
+                .expect("an account"),
+        };
+        let options = SimulatedOptions::default();
+        let line: Arc<dyn Line> = Arc::new(SimulatedLine::new(
+            options,
+            Arc::new(ScriptedTextToSpeech::default()),
+        ));
+        let stt = self
+            .stt
+            .unwrap_or_else(|| Arc::new(ScriptedSpeechToText::new(self.heard)));
+        let llm = self
+            .llm
+            .unwrap_or_else(|| Arc::new(ScriptedModel::new(self.replies)));
+        let tts = self
+            .tts
+            .unwrap_or_else(|| Arc::new(ScriptedTextToSpeech::default()));
+        let supervisor = Supervisor::new(Parts {
+            store: store.clone(),
+            bus: Bus::default(),
+            lines: vec![line],
+            stt,
+            llm,
+            tts,
+            settings: Settings {
+                max_concurrent: self.max_concurrent,
+                ring_timeout: Duration::from_secs(20),
+                drain: Duration::from_secs(10),
+                call: call::CallConfig::default(),
+                voice: String::new(),
+                recordings: folder.path().to_path_buf(),
+                buy_credits_url: "https://example.com/buy".into(),
+            },
+        });
+        Engine {
+            supervisor,
+            store,
+            caller: Caller {
+                account: account.id,
+                key: KeyId::new(1),
+                test: false,
+            },
+            folder,
+            scenario,
+        }
+    }
+}
+
+impl Engine {
+    /// Returns a request that the scenario of the set-up answers.
+    pub fn request(&self) -> rest::CreateCall {
+        let body = serde_json::json!({
+            "to_phone_number": "+14155551234",
+            "objective": "Book a table for 2 at 7pm",
+            "business_name": "Nopa",
+            "scenario": self.scenario.display().to_string(),
+        });
+        let text = body.to_string();
+        let offer = rest::Offer::default();
+        let parsed = rest::CreateCall::parse(text.as_bytes(), &offer);
+        parsed.expect("a good request").call
+    }
+
+    /// Makes a call.
+    pub async fn create(&self) -> CallId {
+        let request = self.request();
+        let answer = self
+            .supervisor
+            .create(&self.caller, request, Vec::new(), None);
+        match answer.await.expect("a call is accepted") {
+            CreateAnswer::Created(created) => created.data.call_id,
+            CreateAnswer::Replayed(_) => panic!("nothing to replay"),
+        }
+    }
+
+    /// Reads a call's live events to their end.
+    pub async fn watch(&self, id: &CallId) -> Vec<control::Numbered> {
+        let mut events = Vec::new();
+        let Some(feed) = self.supervisor.feed(id) else {
+            return events;
+        };
+        let mut changed = feed.subscribe();
+        loop {
+            let batch = feed.read(events.len() as u64, 7);
+            for text in &batch.events {
+                events.push(serde_json::from_str(text).expect("an event"));
+            }
+            if batch.ended {
+                return events;
+            }
+            if batch.events.is_empty() {
+                changed.changed().await.expect("the feed lives");
+            }
+        }
+    }
+
+    /// Makes a call and follows it to its end.
+    pub async fn call(&self) -> (rest::Call, Vec<control::Numbered>) {
+        let id = self.create().await;
+        let events = self.watch(&id).await;
+        (self.stored(&id), events)
+    }
+
+    /// Returns a call as it is kept.
+    pub fn stored(&self, id: &CallId) -> rest::Call {
+        let stored = self.store.call(id).expect("the store answers");
+        stored.expect("the call is kept").call
+    }
+
+    /// Returns the credits that are left.
+    pub fn credits(&self) -> i64 {
+        self.store
+            .balance(&self.caller.account)
+            .expect("the store answers")
+    }
+
+    /// Waits until the call has come so far. Virtual time passes meanwhile.
+    pub async fn reached(&self, id: &CallId, is_there: impl Fn(&control::Event) -> bool) {
+        let feed = self.supervisor.feed(id).expect("a running call");
+        let mut changed = feed.subscribe();
+        let mut seen = 0;
+        loop {
+            let batch = feed.read(seen, usize::MAX);
+            seen += batch.events.len() as u64;
+            let found = batch.events.iter().any(|text| {
+                let event: control::Numbered = serde_json::from_str(text).expect("an event");
+                is_there(&event.event)
+            });
+            if found {
+                return;
+            }
+            assert!(!batch.ended, "the call ended before");
+            changed.changed().await.expect("the feed lives");
+        }
+    }
+}
