@@ -349,6 +349,22 @@ mod tests {
     }
 
     #[test]
+    fn the_description_for_clients_lists_every_code_with_its_status() {
+        let documented: Vec<&str> = include_str!("../../docs/api.md")
+            .split_once("| code | status | |")
+            .unwrap()
+            .1
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        assert_eq!(documented.len(), ErrorCode::ALL.len());
+        for (code, line) in ErrorCode::ALL.into_iter().zip(documented) {
+            let expected = format!("| `{code}` | {} |", code.status());
+            assert!(line.starts_with(&expected), "{expected}");
+        }
+    }
+
+    #[test]
     fn extras_appear_only_where_they_belong() {
         let plain = ApiError::call_not_found().body();
         assert_eq!(plain.as_object().unwrap().len(), 2);

@@ -1,15 +1,12 @@
-//! A telephone line and three services that do the least that a call needs, so that the interface can be tested
-//! without waiting for speech: the callee answers, is silent for a moment, and hangs up.
+//! A telephone line that does the least that a call needs, so that the interface can be tested without waiting for
+//! speech: the callee answers, is silent for a moment, and hangs up.
 
 use std::time::Duration;
 
 use agentphone::{
     driver::clock,
     line::{DialError, DialRequest, Leg, LegCommand, LegEvent, Line},
-    provider::{
-        BoxFuture, LanguageModel, LlmEvent, LlmRequest, ProviderError, SpeechToText, SttEvent,
-        SttInput, SttOptions, SttStream, TextToSpeech, TtsEvent, TtsInput, TtsOptions, TtsStream,
-    },
+    provider::BoxFuture,
 };
 use media::{Codec, Packet};
 use tokio::sync::mpsc;
@@ -77,80 +74,5 @@ async fn callee(
     tokio::select! {
         _ = plays => {}
         () = dropped => {}
-    }
-}
-
-/// Hears nothing, and says so when asked.
-#[derive(Debug)]
-pub(crate) struct Deaf;
-
-impl SpeechToText for Deaf {
-    fn name(&self) -> &'static str {
-        "deaf"
-    }
-
-    fn open(&self, _: SttOptions) -> BoxFuture<'_, Result<SttStream, ProviderError>> {
-        let (input, mut asked) = mpsc::channel(64);
-        let (answers, events) = mpsc::channel(64);
-        tokio::spawn(async move {
-            while let Some(input) = asked.recv().await {
-                if let SttInput::Flush(mark) = input {
-                    let nothing = SttEvent::Final {
-                        text: String::new(),
-                        mark: Some(mark),
-                    };
-                    let _ = answers.send(nothing).await;
-                }
-            }
-        });
-        Box::pin(async move { Ok(SttStream { input, events }) })
-    }
-}
-
-/// Always says hello.
-#[derive(Debug)]
-pub(crate) struct Greeter;
-
-impl LanguageModel for Greeter {
-    fn name(&self) -> &'static str {
-        "greeter"
-    }
-
-    fn reply(&self, _: LlmRequest) -> mpsc::Receiver<LlmEvent> {
-        let (events, receiver) = mpsc::channel(2);
-        let _ = events.try_send(LlmEvent::Text("Hello there.".to_owned()));
-        let _ = events.try_send(LlmEvent::Done);
-        receiver
-    }
-}
-
-/// Speaks in silence, 100 ms a clause.
-#[derive(Debug)]
-pub(crate) struct Mumbler;
-
-impl TextToSpeech for Mumbler {
-    fn name(&self) -> &'static str {
-        "mumbler"
-    }
-
-    fn open(&self, _: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
-        let (input, mut asked) = mpsc::channel(16);
-        let (sounds, events) = mpsc::channel(16);
-        tokio::spawn(async move {
-            while let Some(input) = asked.recv().await {
-                if let TtsInput::Speak { clause, .. } = input {
-                    let samples = vec![0; 1_600];
-                    let _ = sounds
-                        .send(TtsEvent::Audio {
-                            clause,
-                            samples,
-                            rate: 16_000,
-                        })
-                        .await;
-                    let _ = sounds.send(TtsEvent::Done(clause)).await;
-                }
-            }
-        });
-        Box::pin(async move { Ok(TtsStream { input, events }) })
     }
 }

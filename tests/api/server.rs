@@ -6,6 +6,9 @@ use agentphone::{
     admin::Tools,
     bus::Bus,
     driver::clock,
+    provider::scripted::{
+        ScriptedModel, ScriptedReply, ScriptedSpeechToText, ScriptedTextToSpeech,
+    },
     server::{App, Settings, serve},
     store::{DataFolder, KeyId, RedbStore, Secret, Store},
     supervisor::{self, Parts, Supervisor},
@@ -15,7 +18,7 @@ use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::doubles::{Deaf, DoubleLine, Greeter, Mumbler};
+use crate::doubles::DoubleLine;
 
 /// How a server differs from the ordinary one.
 pub(crate) struct Options {
@@ -81,9 +84,11 @@ impl Server {
             store: store.clone(),
             bus: Bus::default(),
             lines: vec![Arc::new(DoubleLine)],
-            stt: Arc::new(Deaf),
-            llm: Arc::new(Greeter),
-            tts: Arc::new(Mumbler),
+            stt: Arc::new(ScriptedSpeechToText::new([""])),
+            llm: Arc::new(ScriptedModel::new(vec![ScriptedReply::text(
+                "Hello there.",
+            )])),
+            tts: Arc::new(ScriptedTextToSpeech::new(Duration::ZERO)),
             settings: supervisor::Settings {
                 max_concurrent: 50,
                 ring_timeout: Duration::from_secs(60),
