@@ -8,6 +8,7 @@ pub(crate) mod dialogue;
 pub(crate) mod heard;
 mod judge;
 pub(crate) mod numbers;
+pub(crate) mod prompt;
 pub(crate) mod task;
 pub(crate) mod when;
 pub(crate) mod words;

@@ -16,6 +16,7 @@ use crate::agent::Brief;
 pub mod cached;
 mod clauses;
 pub mod flite;
+pub mod openai;
 pub mod pocketsphinx;
 pub mod rules;
 pub mod scripted;
