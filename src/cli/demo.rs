@@ -101,7 +101,7 @@ async fn recording(app: &App, client: &Client, call: &Call) -> Result<(), Failur
     let bytes = client.fetch(url).await?;
     let file = app.recording(call.call_id.as_str());
     say(&format!(
-        "\nrecording: {} ({} KiB, callee left, agent right)",
+        "\nrecording: {} ({} KiB, agent left, callee right)",
         file.display(),
         bytes.len() >> 10
     ));

@@ -144,6 +144,10 @@ struct Driver {
 }
 
 /// What woke the driver.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a packet is moved once, on the stack; a box would allocate for each"
+)]
 enum Wake {
     Tick,
     Leg(Option<LegEvent>),

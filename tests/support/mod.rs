@@ -20,14 +20,14 @@ use protocol::{control, ids::CallId, rest};
 use tempfile::TempDir;
 
 /// What a test may choose; everything else is the same for all.
-pub struct Setup {
-    pub scenario: &'static str,
-    pub heard: Vec<&'static str>,
-    pub replies: Vec<ScriptedReply>,
-    pub stt: Option<Arc<dyn SpeechToText>>,
-    pub llm: Option<Arc<dyn LanguageModel>>,
-    pub tts: Option<Arc<dyn TextToSpeech>>,
-    pub max_concurrent: usize,
+pub(crate) struct Setup {
+    pub(crate) scenario: &'static str,
+    pub(crate) heard: Vec<&'static str>,
+    pub(crate) replies: Vec<ScriptedReply>,
+    pub(crate) stt: Option<Arc<dyn SpeechToText>>,
+    pub(crate) llm: Option<Arc<dyn LanguageModel>>,
+    pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
+    pub(crate) max_concurrent: usize,
 }
 
 impl Default for Setup {
@@ -45,23 +45,23 @@ impl Default for Setup {
 }
 
 /// A running engine and the folder that it writes to.
-pub struct Engine {
-    pub supervisor: Supervisor,
-    pub store: Arc<dyn Store>,
-    pub caller: Caller,
-    pub folder: TempDir,
+pub(crate) struct Engine {
+    pub(crate) supervisor: Supervisor,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) caller: Caller,
+    _folder: TempDir,
     scenario: PathBuf,
 }
 
 impl Setup {
     /// Starts an engine on a store of its own.
-    pub fn start(self) -> Engine {
+    pub(crate) fn start(self) -> Engine {
         let store: Arc<dyn Store> = Arc::new(RedbStore::in_memory().expect("a store in memory"));
         self.start_on(store)
     }
 
     /// Starts an engine on a store that holds something already.
-    pub fn start_on(self, store: Arc<dyn Store>) -> Engine {
+    pub(crate) fn start_on(self, store: Arc<dyn Store>) -> Engine {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let scenario = folder.path().join("test.scenario");
         std::fs::write(&scenario, self.scenario).expect("the scenario is written");
@@ -111,7 +111,7 @@ impl Setup {
                 key: KeyId::new(1),
                 test: false,
             },
-            folder,
+            _folder: folder,
             scenario,
         }
     }
@@ -119,7 +119,7 @@ impl Setup {
 
 impl Engine {
     /// Returns a request that the scenario of the set-up answers.
-    pub fn request(&self) -> rest::CreateCall {
+    pub(crate) fn request(&self) -> rest::CreateCall {
         let body = serde_json::json!({
             "to_phone_number": "+14155551234",
             "objective": "Book a table for 2 at 7pm",
@@ -133,7 +133,7 @@ impl Engine {
     }
 
     /// Makes a call.
-    pub async fn create(&self) -> CallId {
+    pub(crate) async fn create(&self) -> CallId {
         let request = self.request();
         let answer = self
             .supervisor
@@ -145,7 +145,7 @@ impl Engine {
     }
 
     /// Reads a call's live events to their end.
-    pub async fn watch(&self, id: &CallId) -> Vec<control::Numbered> {
+    pub(crate) async fn watch(&self, id: &CallId) -> Vec<control::Numbered> {
         let mut events = Vec::new();
         let Some(feed) = self.supervisor.feed(id) else {
             return events;
@@ -166,27 +166,27 @@ impl Engine {
     }
 
     /// Makes a call and follows it to its end.
-    pub async fn call(&self) -> (rest::Call, Vec<control::Numbered>) {
+    pub(crate) async fn call(&self) -> (rest::Call, Vec<control::Numbered>) {
         let id = self.create().await;
         let events = self.watch(&id).await;
         (self.stored(&id), events)
     }
 
     /// Returns a call as it is kept.
-    pub fn stored(&self, id: &CallId) -> rest::Call {
+    pub(crate) fn stored(&self, id: &CallId) -> rest::Call {
         let stored = self.store.call(id).expect("the store answers");
         stored.expect("the call is kept").call
     }
 
     /// Returns the credits that are left.
-    pub fn credits(&self) -> i64 {
+    pub(crate) fn credits(&self) -> i64 {
         self.store
             .balance(&self.caller.account)
             .expect("the store answers")
     }
 
     /// Waits until the call has come so far. Virtual time passes meanwhile.
-    pub async fn reached(&self, id: &CallId, is_there: impl Fn(&control::Event) -> bool) {
+    pub(crate) async fn reached(&self, id: &CallId, is_there: impl Fn(&control::Event) -> bool) {
         let feed = self.supervisor.feed(id).expect("a running call");
         let mut changed = feed.subscribe();
         let mut seen = 0;
