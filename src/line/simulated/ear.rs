@@ -1,11 +1,16 @@
 //! What the callee notices of the agent's sound: when the agent speaks, for how long, and which keys it pressed.
 //!
-//! Judges loudness only, frame by frame, as somebody does who does not know the language. Counts time in frames
-//! that it was given. It is deliberately simpler than, and shares nothing with, the detection under test.
+//! Judges speech by loudness only, frame by frame, as somebody does who does not know the language. Counts time in
+//! frames that it was given. It is deliberately simpler than the detection under test, with which it shares nothing
+//! but the recognition of keys.
 
 use std::collections::VecDeque;
 
-use media::FRAME;
+use media::{
+    FRAME,
+    spectrum::Spectrum,
+    tones::{Heard, ToneDetector},
+};
 
 /// A frame is voiced above this level (RMS of 16-bit samples; -46 dB of full scale) …
 const LOUD: f32 = 160.0;
@@ -16,6 +21,8 @@ const FALL: f32 = 0.2;
 /// … and towards a louder one: some 8 s to follow a line that became noisier, so that speech does not count
 /// as noise before it pauses.
 const RISE: f32 = 0.001;
+/// What levels in dB are relative to.
+const FULL_SCALE: f32 = 32_768.0;
 /// Voiced frames in a row that make the start of speech; fewer are clicks.
 const ONSET: u64 = 3;
 /// Frames without voice that a stretch of speech may hold: the gaps between words.
@@ -39,6 +46,9 @@ pub(super) struct Ear {
     /// Voiced frames since the mark.
     answer: u64,
     keys: VecDeque<char>,
+    spectrum: Spectrum,
+    tones: ToneDetector,
+    keying: bool,
 }
 
 impl Ear {
@@ -51,13 +61,19 @@ impl Ear {
             last_voiced: 0,
             answer: 0,
             keys: VecDeque::with_capacity(MOST_KEYS),
+            spectrum: Spectrum::new(),
+            tones: ToneDetector::new(),
+            keying: false,
         }
     }
 
     /// Takes the next frame of the agent's sound.
     pub(super) fn hear(&mut self, frame: &[i16; FRAME]) {
         self.now += 1;
-        if !self.is_voiced(frame) {
+        let level = level(frame);
+        let keying = self.is_keying(frame, level);
+        // A key's tone is no speech, whatever its loudness.
+        if !self.is_voiced(level) || keying {
             self.run = 0;
             return;
         }
@@ -134,12 +150,29 @@ impl Ear {
         self.began.is_some() && self.now - self.last_voiced <= GAP
     }
 
-    fn is_voiced(&mut self, frame: &[i16; FRAME]) -> bool {
-        let power: f32 = frame.iter().map(|&s| f32::from(s) * f32::from(s)).sum();
-        let level = (power / FRAME as f32).sqrt();
+    fn is_voiced(&mut self, level: f32) -> bool {
         let voiced = level > LOUD.max(self.noise * ABOVE_NOISE);
         let speed = if level < self.noise { FALL } else { RISE };
         self.noise += (level - self.noise) * speed;
         voiced
     }
+
+    /// Takes keys out of the sound. Returns whether one is sounding.
+    fn is_keying(&mut self, frame: &[i16; FRAME], level: f32) -> bool {
+        self.spectrum.hear(frame);
+        self.spectrum.measure();
+        let decibels = 20.0 * (level.max(1.0) / FULL_SCALE).log10();
+        if let Some(Heard::Key(key)) = self.tones.hear(self.spectrum.lines(), decibels) {
+            self.key(key);
+            self.keying = true;
+        }
+        self.keying &= self.tones.is_tonal();
+        self.keying
+    }
+}
+
+/// Root mean square of a frame.
+fn level(frame: &[i16; FRAME]) -> f32 {
+    let power: f32 = frame.iter().map(|&s| f32::from(s) * f32::from(s)).sum();
+    (power / FRAME as f32).sqrt()
 }

@@ -134,6 +134,30 @@ async fn keys_cut_the_announcement_and_choose_the_way() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn keys_that_are_tones_are_keys_and_no_words() {
+    let menu = "---\nuntil keys 1#\n  if agent speaks: go to no\nsay \"bbbbb\"\nhang up\nlabel no\ncough\nhang up";
+    let mut deeds = Vec::new();
+    for (key, at) in [('1', 1500), ('#', 1700)] {
+        let mut tone = media::tones::Generator::new(media::tones::Signal::Dtmf(key));
+        for sequence in 0..10_u16 {
+            let mut payload = [0; FRAME];
+            let mut samples = [0; FRAME];
+            tone.fill(&mut samples);
+            media::Codec::Pcmu.encode(&samples, &mut payload);
+            let packet = Packet::new(at as u16 / 20 + sequence, 0, &payload).unwrap();
+            let at = at + 20 * u64::from(sequence);
+            deeds.push(Deed::Does(at, LegCommand::Packet(packet)));
+        }
+    }
+    let heard = play(menu, deeds).await;
+    let [(begin, end)] = heard.sounding()[..] else {
+        panic!("{:?}", heard.sounding());
+    };
+    assert_eq!(end - begin, 500, "it spoke and did not cough");
+    assert!((1740..=1840).contains(&begin), "{begin}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_that_are_not_picked_up_fail_for_their_reason() {
     let end = async |text: &str| play(text, vec![]).await.signals().pop().unwrap();
     assert_eq!(end("---\nbusy").await, (500, "Failed(Busy)".into()));
