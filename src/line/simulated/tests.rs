@@ -2,6 +2,7 @@
 
 mod files;
 mod flow;
+mod heard;
 mod network;
 mod shipped;
 
