@@ -8,7 +8,12 @@ use super::*;
 async fn edges(steps: &str) -> Vec<(u64, Edge)> {
     let folder = tempfile::tempdir().unwrap();
     let text = format!("ring: 1 s\nnoise: 40 dB\n---\nwait 1 s\n{steps}\nwait 1 s\nhang up");
-    let heard = call(&line(SimulatedOptions::default()), scenario(folder.path(), &text), vec![]).await;
+    let heard = call(
+        &line(SimulatedOptions::default()),
+        scenario(folder.path(), &text),
+        vec![],
+    )
+    .await;
     let mut uplink = Uplink::new(UplinkConfig::new(media::Codec::Pcmu));
     let start = clock::now();
     let mut found = Vec::new();
