@@ -170,7 +170,7 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-/// An error answer. Deserialises too, so that the answer to an idempotent request can be kept and given again.
+/// An error answer. Deserialises too, for clients of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApiError {
     /// What clients match on; decides the status.

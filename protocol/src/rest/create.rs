@@ -108,8 +108,6 @@ pub struct Parsed {
     pub call: CreateCall,
     /// Sentences about fields that are not acted on.
     pub warnings: Vec<String>,
-    /// The same text for every spelling of the same JSON body; what idempotency compares.
-    pub canonical: String,
 }
 
 impl CreateCall {
@@ -119,7 +117,6 @@ impl CreateCall {
     /// The documented error of the first check that fails; see the module's order.
     pub fn parse(body: &[u8], offer: &Offer) -> Result<Parsed, ApiError> {
         let object = read_object(body)?;
-        let canonical = Value::Object(object.clone()).to_string();
         let mut fields = Fields::new(object);
         let to = fields.required("to_phone_number", "E.164 phone number like +14155551234")?;
         fields.require(
@@ -165,7 +162,6 @@ impl CreateCall {
         Ok(Parsed {
             call,
             warnings: fields.into_warnings(),
-            canonical,
         })
     }
 }
