@@ -11,7 +11,7 @@ use std::{
 };
 
 use call::CallConfig;
-use protocol::rest::Offer;
+use protocol::{phone::PhoneRules, rest::Offer};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -215,8 +215,10 @@ fn interface(config: &Config, lines: Vec<String>, public_url: &str) -> server::S
         max_body_bytes: config.server.max_body_bytes,
         offer: Offer {
             lines,
+            phone: PhoneRules {
+                allow_premium: config.calls.allow_premium,
+            },
             max_duration_seconds: config.calls.max_duration_seconds,
-            ..Offer::default()
         },
     }
 }

@@ -83,6 +83,8 @@ pub struct Calls {
     pub patience: f32,
     /// See [`Calls::drain`].
     pub drain_seconds: u32,
+    /// Whether premium-rate numbers may be called.
+    pub allow_premium: bool,
 }
 
 /// `[line]`
