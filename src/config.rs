@@ -118,6 +118,8 @@ pub struct Simulated {
     pub scenario: String,
     /// Whether requests may name files of this machine.
     pub files: bool,
+    /// How long the callee stays in silence after a recording was played as the callee.
+    pub recording_stay_seconds: u32,
 }
 
 /// `[stt]`

@@ -153,6 +153,11 @@ impl Config {
             10..7201,
         );
         within("calls.drain_seconds", calls.drain_seconds.into(), 0..601);
+        within(
+            "line.simulated.recording_stay_seconds",
+            self.line.simulated.recording_stay_seconds.into(),
+            1..601,
+        );
         if !(0.5..=3.0).contains(&calls.patience) {
             let patience = calls.patience;
             wrong.push(format!(

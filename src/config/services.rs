@@ -1,7 +1,7 @@
 //! Which services and lines a configuration chooses, and what a person should know about each choice. The only
 //! place that knows all of them by name.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use super::{Config, LlmProvider, SttProvider, TtsProvider};
 use crate::{
@@ -160,6 +160,7 @@ fn simulated(config: &Config, voice: Arc<dyn TextToSpeech>) -> SimulatedLine {
         scenario: config.line.simulated.scenario.clone(),
         folder: scenario_folder(config).map(Path::to_owned),
         files: config.line.simulated.files,
+        linger: Duration::from_secs(config.line.simulated.recording_stay_seconds.into()),
         ..SimulatedOptions::default()
     };
     SimulatedLine::new(options, voice)

@@ -136,3 +136,36 @@ async fn every_conversation_with_a_talkative_agent_comes_to_its_end() {
     assert_eq!(outcome.last, "HungUp");
     assert!(outcome.lasted < Duration::from_secs(120), "{outcome:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn real_words_are_spoken_at_the_level_that_noise_assumes() {
+    let folder = tempfile::tempdir().unwrap();
+    let probe = Probe::default();
+    let options = SimulatedOptions {
+        probe: Some(probe.clone()),
+        ..SimulatedOptions::default()
+    };
+    let line = SimulatedLine::new(options, Arc::new(crate::provider::flite::Flite));
+    let text = "\"The only table I have left is at eight thirty.\"";
+    for voice in parse::VOICES {
+        let text = format!("ring: 1 s\nvoice: {voice}\n---\nsay {text}\nhang up");
+        call(&line, scenario(folder.path(), &text), vec![]).await;
+        let said = probe.calls().pop().unwrap().said;
+        let seconds = said.len() as f64 / 8000.0;
+        assert!((1.5..5.0).contains(&seconds), "{voice} took {seconds} s");
+        let power = |frame: &[i16]| {
+            frame.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / frame.len() as f64
+        };
+        let frames: Vec<f64> = said
+            .chunks(FRAME)
+            .map(power)
+            .filter(|power| *power > 10_000.0)
+            .collect();
+        let level =
+            10.0 * (frames.iter().sum::<f64>() / frames.len() as f64 / 32_768_f64.powi(2)).log10();
+        assert!(
+            (-24.0..-20.0).contains(&level),
+            "{voice} speaks at {level} dB"
+        );
+    }
+}
