@@ -15,6 +15,8 @@ pub(crate) struct BargeIn {
     pub(crate) at: Instant,
     /// Where the callee's new words begin in the open turn.
     pub(crate) base: usize,
+    /// Likelihood of echo, as last reported.
+    pub(crate) echo: f32,
     /// Voiced time so far.
     pub(crate) voiced: Duration,
     /// Whether the voice has ended.
@@ -28,8 +30,10 @@ pub(crate) struct BargeIn {
 pub(crate) struct Sound<'a> {
     /// The words heard, lower case.
     pub(crate) words: &'a [String],
-    /// The words the agent is speaking.
+    /// The words of the agent that went to the line.
     pub(crate) agent: &'a [String],
+    /// Likelihood that it is the agent's own voice come back, from the sound.
+    pub(crate) echo: f32,
     /// Voiced time.
     pub(crate) voiced: Duration,
     /// Whether the voice has ended.
@@ -66,6 +70,9 @@ pub(crate) struct Limits {
 
 /// A lone word from a sound shorter than this is a recogniser's guess at a cough.
 const WORD_MIN: Duration = Duration::from_millis(220);
+
+/// From this likelihood on, words that resemble the agent's are taken for its own.
+const ECHO_POSSIBLE: f32 = 0.25;
 
 /// Judges a sound.
 pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
@@ -104,7 +111,19 @@ fn is_intrusive(sound: Sound<'_>) -> bool {
         || words::is_backchannel(words)
         || words::is_hesitation(words)
         || sound.leaving && words::is_farewell(words)
-        || words::is_echo_of(words, sound.agent))
+        || is_own(sound))
+}
+
+/// Whether the words are the agent's own come back. While the voice goes on, any run of its words may be; in the
+/// end, without support from the sound, only three or more in a row are: a callee repeats two.
+fn is_own(sound: Sound<'_>) -> bool {
+    let words = sound.words;
+    let phrase: Vec<_> = words.iter().map(String::as_str).collect();
+    let run = words::contains(sound.agent, &phrase);
+    if sound.echo >= ECHO_POSSIBLE && words::is_echo_of(words, sound.agent) {
+        return true;
+    }
+    run && (words.len() >= 3 || !sound.ended && !words::is_urgent(words))
 }
 
 #[cfg(test)]
@@ -124,6 +143,7 @@ mod tests {
         let mut sound = Sound {
             words: &heard,
             agent: &agent,
+            echo: 0.0,
             voiced: Duration::from_millis(voiced),
             ended,
             awaits_words: false,
@@ -156,6 +176,10 @@ mod tests {
             judge("book a table for two", 800, true, |_| ()),
             Verdict::FalseAlarm
         );
+        assert_eq!(judge("for two", 500, false, |_| ()), Verdict::Open);
+        assert_eq!(judge("for two", 500, true, |_| ()), Verdict::Interruption);
+        let faint = |sound: &mut Sound<'_>| sound.echo = 0.4;
+        assert_eq!(judge("for two", 500, true, faint), Verdict::FalseAlarm);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The call itself: one struct that takes events and gives actions.
 //!
 //! This file holds the state, the way in and what happens when nothing is going on. The rules are beside it:
-//! `line` (answer, keys, tones, who answered), `listen` (voice, words, end of turn), `speak` (replies, playout),
+//! `line` (answer, keys, tones, who answered), `listen` (voice and words), `decide` (end of turn and the answer to it), `speak` (replies, playout),
 //! `interrupt` (barge-in), `close` (goodbye and the end), `command` (wishes from outside).
 
 use std::{
@@ -22,10 +22,13 @@ use crate::{
 
 mod close;
 mod command;
+mod decide;
 mod interrupt;
 mod line;
 mod listen;
 mod speak;
+
+use listen::Unanswered;
 
 /// The core of one call. Events go in, actions come out; it has no clock, no sound, no network, and cannot fail.
 ///
@@ -75,6 +78,10 @@ pub struct Call {
     wrap_up: Option<End>,
     /// The goodbye was heard; the call ends so unless the callee objects.
     closing: Option<Closing>,
+    /// An opening that the callee spoke into and should hear again, whole.
+    again: Option<String>,
+    /// The flush that clears the recogniser of what it heard before the answer, until it is answered.
+    early_mark: Option<FlushMark>,
     /// How often a callee's objection kept the call going after a goodbye.
     revived: u8,
     /// A voice mailbox answered and a message is to be left.
@@ -83,6 +90,9 @@ pub struct Call {
     callee_turns: u32,
     failures: Failures,
     wordless: Wordless,
+    unanswered: Unanswered,
+    /// A listener's words over the agent's speech: an answer, if that ends in a question.
+    murmur: Option<CalleeTurn>,
     /// The agent gave way and does not know yet to what.
     cut_off: bool,
 }
@@ -98,8 +108,12 @@ enum Phase {
 #[derive(Debug, Clone, Copy)]
 struct Voice {
     since: Instant,
-    /// Whether it is taken for the agent's own voice come back.
+    /// Likelihood that it is the agent's own voice come back.
+    score: f32,
+    /// Whether it is taken for that.
     echo: bool,
+    /// Whether words have shown that it is the callee, whatever it sounds like.
+    real: bool,
 }
 
 /// The callee asked to be given time, or a waiting queue plays.
@@ -182,11 +196,15 @@ impl Call {
             says: VecDeque::new(),
             wrap_up: None,
             closing: None,
+            again: None,
+            early_mark: None,
             revived: 0,
             mailbox: false,
             callee_turns: 0,
             failures: Failures::default(),
             wordless: Wordless::default(),
+            unanswered: Unanswered::default(),
+            murmur: None,
             cut_off: false,
         }
     }
@@ -263,6 +281,7 @@ impl Call {
             Timer::EndOfTurn => self.evaluate(out),
             Timer::Voice => self.on_voice_lost(out),
             Timer::BargeIn => self.judge(out),
+            Timer::Clause => self.speak_waiting_clause(out),
             Timer::Filler => self.say_filler(out),
             Timer::Think => self.on_model_silent(out),
             Timer::Playout => self.on_playout_lost(out),
@@ -275,6 +294,11 @@ impl Call {
         }
     }
 
+    /// Whether the callee hears, or is about to hear, the agent.
+    fn is_speaking(&self) -> bool {
+        self.reply.as_ref().is_some_and(Reply::is_speaking)
+    }
+
     /// Starts whatever is due now that the event is dealt with. Looks at the state only, never at the event that
     /// led to it, so that no path can leave the call waiting for nothing.
     fn settle(&mut self, out: &mut Vec<Action>) {
@@ -285,6 +309,9 @@ impl Call {
         self.evaluate(out);
         if self.phase != Phase::Talking || self.closing.is_some() {
             return;
+        }
+        if !self.greeted {
+            self.plan_greeting();
         }
         if let Some(reply) = &self.reply {
             let waits =
@@ -308,11 +335,17 @@ impl Call {
             self.greeted = true;
             self.speak(Purpose::Say, &text, out);
         } else if !self.greeted {
-            if self.timers.get(Timer::Greeting).is_none() {
-                self.timers.set(Timer::Greeting, self.now + GREETING_AGAIN);
-            }
+            // The greeting has its own timer.
         } else if let Some(note) = self.owed.take() {
             self.think(note, out);
+        }
+    }
+
+    /// The greeting waits for a free floor; noise in place of a hello only delays it.
+    fn plan_greeting(&mut self) {
+        let blocked = self.mailbox || self.muted || self.callee_has_floor();
+        if !blocked && self.timers.get(Timer::Greeting).is_none() {
+            self.timers.set(Timer::Greeting, self.now + GREETING_AGAIN);
         }
     }
 

@@ -60,6 +60,23 @@ impl Chunker {
         is_speakable(&clause).then_some(clause)
     }
 
+    /// Returns what is left if it ends like a sentence, when nothing more came for a while.
+    pub(crate) fn whole_sentence(&mut self) -> Option<String> {
+        let end = self.buffer.trim_end().len();
+        let probe = Self {
+            buffer: format!("{} A", &self.buffer[..end]),
+            ..Self::default()
+        };
+        if end == 0 || probe.boundary() != Some(end) {
+            return None;
+        }
+        let clause = self.take(end);
+        is_speakable(&clause).then(|| {
+            self.first_given = true;
+            clause
+        })
+    }
+
     fn take(&mut self, end: usize) -> String {
         let rest = self.buffer.split_off(end);
         let clause = std::mem::replace(&mut self.buffer, rest);
@@ -202,6 +219,19 @@ mod tests {
             clauses("Ask Dr. Who or J. Smith. Bye"),
             ["Ask Dr. Who or J. Smith.", "Bye"]
         );
+    }
+
+    #[test]
+    fn a_whole_sentence_need_not_wait_for_the_next() {
+        let mut chunker = Chunker::default();
+        assert!(chunker.push("Sure, at 7"));
+        assert_eq!(chunker.whole_sentence(), None);
+        assert!(chunker.push(" p.m."));
+        assert_eq!(chunker.whole_sentence().as_deref(), Some("Sure, at 7 p.m."));
+        assert!(chunker.push(" Ask Dr."));
+        assert_eq!(chunker.whole_sentence(), None);
+        assert!(chunker.push(" Who."));
+        assert_eq!(chunker.rest().as_deref(), Some("Ask Dr. Who."));
     }
 
     #[test]

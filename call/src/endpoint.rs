@@ -131,7 +131,7 @@ impl Habit {
                 base + excess.mul_f64(0.25).min(Duration::from_millis(200))
             }
             Shape::Neutral | Shape::Part | Shape::Nothing => {
-                base.max(mean.mul_f64(1.2).min(Duration::from_millis(1500)))
+                base.max(mean.min(Duration::from_millis(1200)))
             }
             _ => base.max(mean.mul_f64(1.5)),
         }
@@ -209,11 +209,11 @@ mod tests {
         for _ in 0..5 {
             habit.on_pause(ms(1000));
         }
-        assert!(required(evidence(Shape::Neutral), &habit, 1.0) >= ms(1150));
+        assert!(required(evidence(Shape::Neutral), &habit, 1.0) >= ms(1000));
         assert!(required(evidence(Shape::Complete), &habit, 1.0) > ms(400));
         assert_eq!(required(evidence(Shape::Short), &habit, 1.0), ms(300));
         habit.on_pause(ms(20_000));
-        assert!(required(evidence(Shape::Neutral), &habit, 1.0) <= ms(1500));
+        assert!(required(evidence(Shape::Neutral), &habit, 1.0) <= ms(1200));
     }
 
     #[test]

@@ -302,12 +302,40 @@ impl Ledger {
         text
     }
 
-    /// Everything given to the synthesiser, as words: for telling the agent's echo from the callee.
-    pub(crate) fn tokens(&self) -> Vec<String> {
-        self.clauses
+    /// The whole text of every clause of which some was heard: a callee who cuts in answers the whole question.
+    pub(crate) fn begun_text(&self) -> String {
+        let begun = self
+            .clauses
             .iter()
-            .flat_map(|clause| words::tokens(&clause.text))
-            .collect()
+            .filter(|clause| clause.heard_words() > 0);
+        begun
+            .map(|clause| clause.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    /// Everything given to the synthesiser.
+    pub(crate) fn text(&self) -> String {
+        let texts: Vec<_> = self
+            .clauses
+            .iter()
+            .map(|clause| clause.text.as_str())
+            .collect();
+        texts.join(" ")
+    }
+
+    /// The words that went to the line, and the one under way: only they can come back as echo.
+    pub(crate) fn sent_tokens(&self) -> Vec<String> {
+        let sent = |clause: &Clause| {
+            let words = usize::from(clause.progress().sent) + usize::from(!clause.sent.is_zero());
+            let end = clause
+                .word_ends
+                .get(words.saturating_sub(1))
+                .or(clause.word_ends.last());
+            let end = end.copied().filter(|_| words > 0).unwrap_or_default();
+            words::tokens(&clause.text[..end])
+        };
+        self.clauses.iter().flat_map(sent).collect()
     }
 
     /// Whether the callee has heard a question, or all but the last two words of one.

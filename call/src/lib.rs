@@ -15,6 +15,7 @@ mod event;
 mod history;
 mod latency;
 mod ledger;
+pub mod notes;
 mod replay;
 mod reply;
 mod shape;

@@ -92,6 +92,11 @@ impl Reply {
         fits
     }
 
+    /// Takes a whole sentence at the end of the text so far, although more may follow.
+    pub(crate) fn take_whole_sentence(&mut self) {
+        self.ready.extend(self.chunker.whole_sentence());
+    }
+
     /// No more text will come.
     pub(crate) fn close(&mut self) {
         self.writing = false;
@@ -137,6 +142,16 @@ impl Reply {
             self.purpose,
             Purpose::Goodbye { firm: true, .. } | Purpose::Message
         )
+    }
+
+    /// Its whole text, heard or not.
+    pub(crate) fn text(&self) -> String {
+        let mut text = self.ledger.text();
+        for clause in &self.ready {
+            text.push(' ');
+            text.push_str(clause);
+        }
+        text.trim().to_owned()
     }
 
     /// What was heard of it, with `—` where it was cut.

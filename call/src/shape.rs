@@ -160,7 +160,7 @@ fn short_answer(tokens: &[String], asked: Asked) -> Shape {
         Asked::Name => Shape::Neutral,
         _ if ends_in_time(tokens) => Shape::Complete,
         // "yes", "okay", "no" where no yes or no was asked for often open a longer sentence.
-        _ if is_yes_no(tokens) => Shape::Part,
+        _ if is_yes_no(tokens) && tokens.len() <= 2 => Shape::Part,
         _ if tokens.len() >= 3
             || tokens
                 .iter()

@@ -23,6 +23,8 @@ pub enum Timer {
     Voice,
     /// A paused agent must go on or give way.
     BargeIn,
+    /// The model paused behind a whole sentence, which need not wait for the next.
+    Clause,
     /// The model is slow; the agent says that it needs a moment.
     Filler,
     /// The model is silent for too long.
@@ -43,7 +45,7 @@ pub enum Timer {
     MaxDuration,
 }
 
-const TIMERS: [Timer; 16] = [
+const TIMERS: [Timer; 17] = [
     Timer::Ring,
     Timer::Greeting,
     Timer::Flush,
@@ -51,6 +53,7 @@ const TIMERS: [Timer; 16] = [
     Timer::EndOfTurn,
     Timer::Voice,
     Timer::BargeIn,
+    Timer::Clause,
     Timer::Filler,
     Timer::Think,
     Timer::Playout,

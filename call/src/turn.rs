@@ -27,10 +27,14 @@ pub(crate) struct CalleeTurn {
     pub(crate) words_at: Option<Instant>,
     /// When the silence became long enough, unless the callee went on.
     pub(crate) decided: Option<Instant>,
+    /// Not over before this instant, however long the silence.
+    pub(crate) hold_until: Option<Instant>,
     /// Speculative requests made of the model.
     pub(crate) tries: u8,
     /// The pause before the stretch under way, until words confirm that it was one within the turn.
-    pub(crate) pause: Option<Duration>,
+    pause: Option<Duration>,
+    /// The last sound, its prosody and the length of the words before the stretch under way.
+    before: Option<(Instant, Prosody, usize)>,
     finals: String,
     partial: String,
 }
@@ -46,11 +50,33 @@ impl CalleeTurn {
             flush: None,
             words_at: None,
             decided: None,
+            hold_until: None,
             tries: 0,
             pause: None,
+            before: None,
             finals: String::new(),
             partial: String::new(),
         }
+    }
+
+    /// A stretch of voice begins at `since`.
+    pub(crate) fn begin_stretch(&mut self, since: Instant) {
+        if self.has_words() && self.before.is_none() {
+            self.pause = Some(since.saturating_duration_since(self.last_sound));
+            self.before = Some((self.last_sound, self.prosody, self.text().len()));
+        }
+    }
+
+    /// The words of the stretch are known. Returns the pause before it when it was speech; a stretch that added
+    /// no word was a noise, and the turn ended where it had ended before.
+    pub(crate) fn settle_stretch(&mut self) -> Option<Duration> {
+        let (last_sound, prosody, length) = self.before.take()?;
+        let pause = self.pause.take();
+        if self.text().len() > length {
+            return pause;
+        }
+        (self.last_sound, self.prosody) = (last_sound, prosody);
+        None
     }
 
     /// Replaces the words that may still change; returns whether anything did.
@@ -75,10 +101,11 @@ impl CalleeTurn {
         }
     }
 
-    /// Makes the partial words final, for want of better ones.
-    pub(crate) fn settle_partial(&mut self) {
+    /// Makes the partial words final, for want of better ones, and returns them.
+    pub(crate) fn settle_partial(&mut self) -> String {
         let partial = std::mem::take(&mut self.partial);
         self.add_final(&partial);
+        partial
     }
 
     /// All words so far.

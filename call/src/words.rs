@@ -298,10 +298,16 @@ pub(crate) fn is_queue_announcement(tokens: &[String]) -> bool {
         &["thank", "you", "for", "your", "patience"],
     ];
     // "Thank you for holding, this is Maria" is a person.
-    let person = contains(tokens, &["this", "is"])
+    !is_person(tokens) && PHRASES.iter().any(|phrase| contains(tokens, phrase))
+}
+
+/// Whether a person introduces themselves, or offers help.
+pub(crate) fn is_person(tokens: &[String]) -> bool {
+    contains(tokens, &["this", "is"])
         || contains(tokens, &["how", "can", "i"])
-        || contains(tokens, &["how", "may", "i"]);
-    !person && PHRASES.iter().any(|phrase| contains(tokens, phrase))
+        || contains(tokens, &["how", "may", "i"])
+        || tokens.iter().any(|word| word == "speaking")
+        || is_greeting(tokens)
 }
 
 /// Whether words heard while the agent spoke are its own words come back: nearly all of them, in order, among

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Closing, Phase};
 use crate::{
-    Action, End, Failure, Note, Timer,
+    Action, End, Failure, Note, Timer, notes,
     reply::Purpose,
     silence::{self, Silence},
     warning, words,
@@ -50,12 +50,7 @@ impl Call {
             Silence::Ask => {
                 self.prompts = self.prompts.saturating_add(1);
                 self.hold = super::Hold::default();
-                self.think(
-                    Some(
-                        "The callee has been silent for a while. Ask whether they are still there.",
-                    ),
-                    out,
-                );
+                self.think(Some(notes::SILENCE), out);
             }
             Silence::GiveUp => {
                 let text = self.config.phrases.nobody.clone();
@@ -144,18 +139,20 @@ impl Call {
         }
     }
 
-    /// The callee said something after the goodbye: leave-taking ends the call, anything else is answered.
-    pub(super) fn on_objection(&mut self, tokens: &[String], out: &mut Vec<Action>) {
-        let Some(closing) = self.closing else { return };
+    /// The callee said something after the goodbye: leave-taking ends the call; anything else is an objection and
+    /// keeps it going. Returns whether it was one.
+    pub(super) fn is_objection(&mut self, tokens: &[String], out: &mut Vec<Action>) -> bool {
+        let Some(closing) = self.closing else {
+            return false;
+        };
         if closing.firm || words::is_farewell(tokens) {
             self.hang_up(closing.end, out);
-            return;
+            return false;
         }
         self.closing = None;
         self.timers.stop(Timer::Linger);
         self.revived = self.revived.saturating_add(1);
-        self.commit_turn(None, out);
-        self.think(None, out);
+        true
     }
 
     /// Puts the phone down and ends.

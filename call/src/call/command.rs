@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Call, Phase, count};
-use crate::{Action, Command, End, Note, reply::Purpose};
+use crate::{Action, Command, End, Note, notes, reply::Purpose};
 
 /// Sentences that may wait to be said.
 const SAYS_MAX: usize = 16;
@@ -84,7 +84,7 @@ impl Call {
             out.push(Action::Publish(Note::Dtmf(key, true)));
         }
         self.history
-            .push_note(&format!("Keys were pressed: {keys}"));
+            .push_note(&format!("{}{keys}", notes::KEYS_PRESSED));
         self.idle_since = self.now;
     }
 

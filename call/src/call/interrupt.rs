@@ -1,28 +1,28 @@
 //! Carrying out a barge-in: pause, judge, then give way or go on.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Call;
 use crate::{
     Action, Note, Timer,
     barge_in::{self, BargeIn, Limits, Sound, Verdict},
     reply::Purpose,
+    shape::Asked,
     words,
 };
 
 /// After a false alarm, how long words that come late can still interrupt.
 const LATE_WORDS: Duration = Duration::from_millis(1500);
+/// An opening interrupted by a "hello?" this soon has not been taken in and is said again.
+const FRESH_OPENING: Duration = Duration::from_millis(2500);
+/// How long the callee is given to add to a "yeah" said before the question was over.
+const MURMUR_WAIT: Duration = Duration::from_millis(1000);
 /// Noise that interrupted this often no longer does by its length alone.
 const NOISY_AFTER: u8 = 2;
 
 impl Call {
     /// The callee makes a sound. Whatever the agent has under way waits.
-    pub(super) fn on_floor_taken(
-        &mut self,
-        _since: Instant,
-        voiced: Duration,
-        out: &mut Vec<Action>,
-    ) {
+    pub(super) fn on_floor_taken(&mut self, voiced: Duration, out: &mut Vec<Action>) {
         let Some(reply) = &mut self.reply else {
             self.reopen();
             return;
@@ -53,6 +53,7 @@ impl Call {
             at: self.now,
             base,
             voiced,
+            echo: self.voice.map_or(0.0, |voice| voice.score),
             ended: false,
             resumed: false,
         });
@@ -73,7 +74,8 @@ impl Call {
     ) {
         if let Some(barge_in) = &mut self.barge_in {
             barge_in.voiced = barge_in.voiced.max(voiced);
-            if echo {
+            barge_in.echo = self.voice.map_or(0.0, |voice| voice.score);
+            if echo && !barge_in.resumed {
                 self.go_on(out);
                 return;
             }
@@ -103,10 +105,11 @@ impl Call {
         let heard = self.turn.as_ref().map_or_else(Vec::new, |turn| {
             words::tokens(&turn.text_from(barge_in.base))
         });
-        let agent = reply.ledger.tokens();
+        let agent = reply.ledger.sent_tokens();
         let sound = Sound {
             words: &heard,
             agent: &agent,
+            echo: barge_in.echo,
             voiced: barge_in.voiced,
             ended: barge_in.ended,
             awaits_words: self.turn.as_ref().is_some_and(|turn| turn.flush.is_some()),
@@ -133,11 +136,6 @@ impl Call {
 
     /// A real interruption: the agent gives way, and what it had been heard saying is what it said.
     fn give_way(&mut self, wordless: bool, out: &mut Vec<Action>) {
-        let base = self.barge_in.as_ref().map_or(0, |barge_in| barge_in.base);
-        let opening = self
-            .reply
-            .as_ref()
-            .is_some_and(|reply| reply.purpose == Purpose::Opening);
         if self
             .reply
             .as_ref()
@@ -145,16 +143,24 @@ impl Call {
         {
             self.revived = self.revived.saturating_add(1);
         }
-        let heard = self.cut_reply(out);
-        if heard.is_some() && base > 0 {
-            self.commit_turn(Some(base), out);
-        }
+        self.again = self.opening_to_repeat();
+        self.cut_reply(out);
         self.reopen();
         self.cut_off = true;
         if wordless {
             self.wordless.interruptions = self.wordless.interruptions.saturating_add(1);
         }
-        let _ = opening;
+    }
+
+    /// The whole opening, when the callee spoke into its first moments and it is all written.
+    fn opening_to_repeat(&self) -> Option<String> {
+        let reply = self
+            .reply
+            .as_ref()
+            .filter(|reply| reply.purpose == Purpose::Opening)?;
+        let begun = reply.ledger.first_sent()?;
+        let fresh = self.now.saturating_duration_since(begun) <= FRESH_OPENING;
+        (fresh && !reply.writing).then(|| reply.text())
     }
 
     /// A false alarm: the agent goes on from a little before where it stopped.
@@ -182,7 +188,28 @@ impl Call {
         self.timers.stop(Timer::Flush);
         self.timers.stop(Timer::EndOfTurn);
         if base == 0 {
-            self.turn = None;
+            self.keep_murmur();
+        }
+    }
+
+    /// What a listener said over the agent's speech is no turn; it is kept in case the speech ends in a question.
+    pub(super) fn keep_murmur(&mut self) {
+        let Some(turn) = self.turn.take() else { return };
+        if words::is_backchannel(&words::tokens(&turn.text())) {
+            self.murmur = Some(turn);
+        }
+    }
+
+    /// The agent has finished. If it asked something, a "yeah" said meanwhile is the answer, unless the callee
+    /// says more within a moment.
+    pub(super) fn hear_murmur(&mut self) {
+        let Some(mut turn) = self.murmur.take() else {
+            return;
+        };
+        let asked = matches!(self.asked, Asked::YesNo | Asked::Open);
+        if asked && self.turn.is_none() && self.voice.is_none() {
+            turn.hold_until = Some(self.now + MURMUR_WAIT);
+            self.turn = Some(turn);
         }
     }
 
@@ -202,7 +229,7 @@ impl Call {
             return true;
         }
         let tokens = words::tokens(text);
-        let own = words::is_echo_of(&tokens, &reply.ledger.tokens());
+        let own = words::is_echo_of(&tokens, &reply.ledger.sent_tokens());
         match self.voice {
             Some(voice)
                 if !own
@@ -212,6 +239,7 @@ impl Call {
                 if !reply.is_firm() && !words::is_backchannel(&tokens) {
                     self.voice = Some(super::Voice {
                         echo: false,
+                        real: true,
                         ..voice
                     });
                     self.begin_barge_in(voiced, out);

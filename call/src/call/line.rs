@@ -65,6 +65,9 @@ impl Call {
         let limit = self.config.max_duration;
         let lead = self.config.goodbye_lead.min(limit / 2);
         self.timers.stop(Timer::Ring);
+        let mark = self.next_mark();
+        self.early_mark = Some(mark);
+        out.push(Action::Flush(mark));
         self.timers.set(Timer::MaxDuration, self.now + limit);
         self.timers.set(Timer::Goodbye, self.now + (limit - lead));
         self.timers
@@ -92,6 +95,16 @@ impl Call {
         } else {
             self.think(None, out);
         }
+    }
+
+    /// Speaks an opening once more that the callee has spoken into.
+    pub(super) fn repeat_opening(&mut self, text: &str, out: &mut Vec<Action>) {
+        self.drop_reply(out);
+        let generation = self.next_generation();
+        let mut reply = Reply::new(generation, Purpose::Opening, false);
+        reply.add_text(text);
+        reply.close();
+        self.reply = Some(reply);
     }
 
     /// Drops an opening that no longer fits: a machine answered, or the callee asked to wait.

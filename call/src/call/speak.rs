@@ -1,5 +1,7 @@
 //! Speaking: asking the model, clauses to the synthesiser, playout, and what follows when a reply was heard.
 
+use std::time::Duration;
+
 use super::{Call, Phase, count};
 use crate::{
     Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer,
@@ -8,6 +10,8 @@ use crate::{
     shape, warning,
 };
 
+/// How long a whole sentence waits for what follows it ("7 p.m." may go on).
+const CLAUSE_WAIT: Duration = Duration::from_millis(150);
 /// Failures in a row after which a service is given up.
 const FAILURES_MAX: u8 = 2;
 
@@ -128,7 +132,11 @@ impl Call {
                     reply.close();
                     out.push(Action::Publish(Note::Warning(warning::REPLY_CUT)));
                 }
+                if reply.first_text.is_some() {
+                    self.timers.stop(Timer::Filler);
+                }
                 self.timers.set(Timer::Think, now + limit);
+                self.timers.set(Timer::Clause, now + CLAUSE_WAIT);
             }
             ReplyEvent::Tool(tool) => {
                 reply.add_tool(tool);
@@ -147,8 +155,17 @@ impl Call {
     /// Once the model is done, it is no longer waited for.
     fn after_writing(&mut self) {
         if self.reply.as_ref().is_some_and(|reply| !reply.writing) {
-            self.timers.stop(Timer::Think);
-            self.timers.stop(Timer::Filler);
+            for timer in [Timer::Clause, Timer::Think, Timer::Filler] {
+                self.timers.stop(timer);
+            }
+        }
+    }
+
+    /// The model paused: a whole sentence at the end of its text is spoken without knowing what follows.
+    pub(super) fn speak_waiting_clause(&mut self, out: &mut Vec<Action>) {
+        if let Some(reply) = self.reply.as_mut() {
+            reply.take_whole_sentence();
+            self.pump(out);
         }
     }
 
@@ -358,10 +375,14 @@ impl Call {
         let Some(mut reply) = self.reply.take() else {
             return;
         };
-        self.barge_in_over();
-        for timer in [Timer::Filler, Timer::Think, Timer::Playout] {
-            self.timers.stop(timer);
+        if self
+            .barge_in
+            .take()
+            .is_some_and(|barge_in| barge_in.resumed && barge_in.base == 0)
+        {
+            self.keep_murmur();
         }
+        self.stop_reply_timers();
         if self
             .turn
             .as_ref()
@@ -373,6 +394,7 @@ impl Call {
             self.failures.model = 0;
         }
         self.record(&reply, false, out);
+        self.hear_murmur();
         self.idle_since = self.now;
         match reply.purpose {
             Purpose::Goodbye { end, firm } => self.close(end, firm),
@@ -383,7 +405,11 @@ impl Call {
 
     /// Puts what was heard of a reply into the transcript and, unless it stood in for the model, the history.
     pub(super) fn record(&mut self, reply: &Reply, interrupted: bool, out: &mut Vec<Action>) {
-        let text = reply.heard();
+        let text = if interrupted {
+            reply.heard()
+        } else {
+            reply.ledger.heard_text(true)
+        };
         let (Some(started), Some(ended)) = (reply.ledger.first_sent(), reply.ledger.last_heard())
         else {
             return;
@@ -391,7 +417,15 @@ impl Call {
         if text.is_empty() {
             return;
         }
-        self.asked = shape::asked(&text);
+        if self
+            .turn
+            .as_ref()
+            .is_some_and(|turn| turn.started < started)
+        {
+            // The callee began first and was spoken over: the transcript keeps the order in which they began.
+            self.commit_turn(None, out);
+        }
+        self.asked = shape::asked(&reply.ledger.begun_text());
         if reply.purpose != Purpose::Stopgap {
             self.history.push_agent(&text, interrupted);
         }
@@ -422,33 +456,37 @@ impl Call {
         }
     }
 
-    /// Stops a reply of which nothing was heard, without a trace.
+    /// Stops a reply that nobody interrupted: one that is outdated or failed, as a rule before it was heard.
     pub(super) fn drop_reply(&mut self, out: &mut Vec<Action>) {
         if let Some(reply) = self.reply.take() {
-            self.barge_in_over();
-            for timer in [Timer::Filler, Timer::Think, Timer::Playout] {
-                self.timers.stop(timer);
-            }
+            self.stop_reply_timers();
             out.push(Action::Cancel(reply.generation));
+            self.record(&reply, false, out);
+        }
+    }
+
+    fn stop_reply_timers(&mut self) {
+        self.barge_in_over();
+        for timer in [Timer::Clause, Timer::Filler, Timer::Think, Timer::Playout] {
+            self.timers.stop(timer);
         }
     }
 
     /// Stops the reply; what was heard of it becomes a turn. Returns what was heard, if it had sounded.
     pub(super) fn cut_reply(&mut self, out: &mut Vec<Action>) -> Option<String> {
         let reply = self.reply.take()?;
-        self.barge_in_over();
-        for timer in [Timer::Filler, Timer::Think, Timer::Playout] {
-            self.timers.stop(timer);
-        }
+        self.stop_reply_timers();
         out.push(Action::Cancel(reply.generation));
         self.idle_since = self.now;
         if !reply.ledger.has_sounded() {
             return None;
         }
         let heard = reply.heard();
-        out.push(Action::Publish(Note::Interrupted {
-            heard: heard.clone(),
-        }));
+        if !heard.is_empty() {
+            out.push(Action::Publish(Note::Interrupted {
+                heard: heard.clone(),
+            }));
+        }
         self.record(&reply, true, out);
         Some(heard)
     }
