@@ -60,6 +60,10 @@ pub(crate) struct Dialogue {
     pub(crate) confirmed: Option<usize>,
     /// The callee said details that differ from the wanted ones as if they were agreed.
     pub(crate) mismatched: Option<usize>,
+    /// The callee's last line names wanted details and no others.
+    pub(crate) echoed: bool,
+    /// The callee offered to take a message.
+    pub(crate) message_asked: Option<usize>,
     /// The callee answered the question.
     pub(crate) answered: Option<usize>,
     /// The name that the agent gave.
@@ -132,17 +136,7 @@ impl Dialogue {
         if let Some(name) = name_in(text) {
             self.named = Some((at, name));
         }
-        if let Some((_, slots)) = self.offered.take() {
-            let chosen = chosen(&slots, text, self.target(task));
-            if said.accepts {
-                self.accepted = Some((at, chosen));
-                self.repeated = Some(at);
-                self.confirmed = None;
-                self.right_asked = 0;
-            } else if said.declines {
-                self.declined = Some((at, chosen));
-            }
-        }
+        self.answer_offer(task, at, text, said);
         self.right_asked += u32::from(said.asks_right);
         self.other_asked += u32::from(said.asks_other && !said.asks_right);
         self.unclear = if said.unclear { self.unclear + 1 } else { 0 };
@@ -150,7 +144,27 @@ impl Dialogue {
             self.goodbye = Some(at);
         }
         self.mismatched = None;
+        self.echoed = false;
         self.last = said;
+    }
+
+    /// Notes whether the agent took or declined an offer. One that it did neither with stays open.
+    fn answer_offer(&mut self, task: &Task, at: usize, text: &str, said: Said) {
+        if !(said.accepts || said.declines) {
+            return;
+        }
+        let Some((_, slots)) = self.offered.take() else {
+            return;
+        };
+        let chosen = chosen(&slots, text, self.target(task));
+        if said.accepts {
+            self.accepted = Some((at, chosen));
+            self.repeated = Some(at);
+            self.confirmed = None;
+            self.right_asked = 0;
+        } else {
+            self.declined = Some((at, chosen));
+        }
     }
 
     fn callee(&mut self, task: &Task, at: usize, text: &str) {
@@ -164,6 +178,9 @@ impl Dialogue {
             return;
         }
         self.held = heard.holds();
+        if heard.asks().contains(&Ask::Message) {
+            self.message_asked = Some(at);
+        }
         if self.stated.is_none() {
             if let Some(why @ (Refusal::WrongNumber | Refusal::Unwelcome | Refusal::Closed)) =
                 heard.refusal()
@@ -182,25 +199,31 @@ impl Dialogue {
     /// What a callee's line does to a booking or another errand that needs a yes.
     fn outcome(&mut self, task: &Task, at: usize, heard: &Heard) {
         let fit = Fit::of(heard, task, self.target(task));
-        if let Some(why) = heard.refusal() {
-            self.refused = Some((at, why));
-            self.confirmed = None;
-            self.agreed = None;
-            self.repeated = None;
+        if let Some(why) = heard.refusal()
+            && !(heard.is_overruled() && !fit.differs())
+        {
+            self.refuse(at, why);
             self.offered = fit.offers(true).map(|slots| (at, slots));
             return;
         }
-        let yes = heard.does(Act::Yes) || heard.does(Act::Agrees);
+        let agrees = heard.does(Act::Agrees);
+        let yes = heard.does(Act::Yes) || agrees;
         let confirms = heard.does(Act::Confirms);
         let no = heard.does(Act::No) && !yes && !confirms;
         if fit.differs() {
-            if confirms && !heard.does(Act::Offers) || fit.other_party {
-                self.mismatched = Some(at);
-            } else {
+            let put_forward = heard.does(Act::Offers)
+                || agrees
+                || no
+                || self.last.asks_other
+                || self.stands_refused().is_some();
+            if put_forward && !fit.other_party && (!confirms || self.refused.is_some()) {
                 self.offered = fit.offers(false).map(|slots| (at, slots));
+            } else {
+                self.mismatched = Some(at);
             }
             return;
         }
+        self.echoed = fit.echoes();
         if fit.matches {
             self.repeated = Some(at);
         }
@@ -209,13 +232,22 @@ impl Dialogue {
             self.repeated = Some(at);
         } else if confirms {
             self.confirmed = Some(at);
-        } else if yes {
+        } else if (agrees || (yes && task.kind == Kind::Message)) && !self.held {
+            // A bare `sure` may only mean that somebody listens.
             self.agreed = Some(at);
-        } else if no && (self.last.asks_right || self.last.asks_other || self.last.request) {
-            self.refused = Some((at, Refusal::Full));
-            self.confirmed = None;
-            self.agreed = None;
+        } else if no
+            && heard.asks().is_empty()
+            && (self.last.asks_right || self.last.asks_other || self.last.request)
+        {
+            self.refuse(at, Refusal::Full);
         }
+    }
+
+    fn refuse(&mut self, at: usize, why: Refusal) {
+        self.refused = Some((at, why));
+        self.confirmed = None;
+        self.agreed = None;
+        self.repeated = None;
     }
 
     /// Whether a callee's line answers the question that was put.
@@ -233,7 +265,7 @@ impl Dialogue {
             .asks()
             .iter()
             .any(|ask| !matches!(ask, Ask::Else | Ask::Unknown));
-        if turned_round || heard.holds() {
+        if turned_round || heard.holds() || self.goodbye.is_some() {
             return;
         }
         let right = match task.kind {
@@ -249,12 +281,12 @@ impl Dialogue {
             }
             Kind::Price => names_a_price(&heard.words),
             _ => {
-                let weight = heard.words.len() >= 3 && !heard.does(Act::Greets);
-                heard.does(Act::Yes)
+                let decided = heard.does(Act::Yes)
                     || heard.does(Act::No)
                     || heard.does(Act::Agrees)
-                    || heard.refusal().is_some()
-                    || weight
+                    || heard.refusal().is_some();
+                let told = heard.words.len() >= 3 && !heard.does(Act::Greets);
+                if task.yes_no { decided } else { told }
             }
         };
         if right {

@@ -9,7 +9,7 @@ use std::{ops::Range, sync::LazyLock};
 use super::{
     task,
     when::{self, Day, TimeWords},
-    words::{find, words},
+    words::{Pattern, Text, words},
 };
 
 /// One thing that a callee does with words.
@@ -29,6 +29,8 @@ pub(crate) enum Act {
     Offers,
     /// Asks to wait.
     Hold,
+    /// Announces that calls wait in a queue.
+    Queue,
     /// Connects to somebody else.
     Transfer,
     /// Is a voice mailbox.
@@ -108,7 +110,7 @@ pub(crate) enum Ask {
 }
 
 /// The table of phrases, in the order of its file.
-static SIGNS: LazyLock<Vec<(Act, &str)>> =
+static SIGNS: LazyLock<Vec<(Act, Pattern<'static>)>> =
     LazyLock::new(|| parse(include_str!("heard/phrases.txt")).expect("the phrases are tested"));
 
 impl Ask {
@@ -136,7 +138,7 @@ impl Ask {
 }
 
 /// Reads the file of phrases; the error is the line that means nothing.
-fn parse(text: &str) -> Result<Vec<(Act, &str)>, String> {
+fn parse(text: &str) -> Result<Vec<(Act, Pattern<'_>)>, String> {
     let mut act = None;
     let mut phrases = Vec::new();
     for line in text
@@ -146,7 +148,7 @@ fn parse(text: &str) -> Result<Vec<(Act, &str)>, String> {
     {
         match line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
             Some(name) => act = Some(act_named(name).ok_or_else(|| line.to_owned())?),
-            None => phrases.push((act.ok_or_else(|| line.to_owned())?, line)),
+            None => phrases.push((act.ok_or_else(|| line.to_owned())?, Pattern::new(line))),
         }
     }
     Ok(phrases)
@@ -160,6 +162,7 @@ fn act_named(name: &str) -> Option<Act> {
         Act::No,
         Act::Offers,
         Act::Hold,
+        Act::Queue,
         Act::Transfer,
         Act::Voicemail,
         Act::Menu,
@@ -210,8 +213,9 @@ impl Heard {
     pub(crate) fn read(text: &str, time_asked: bool) -> Self {
         let words = words(text);
         let mut acts: Vec<(Range<usize>, Act)> = Vec::new();
+        let prepared = Text::new(&words);
         for (act, pattern) in SIGNS.iter() {
-            for at in every(&words, pattern) {
+            for at in pattern.all(&prepared) {
                 if acts
                     .iter()
                     .all(|(taken, _)| taken.end <= at.start || at.end <= taken.start)
@@ -243,6 +247,19 @@ impl Heard {
         })
     }
 
+    /// Returns whether something was agreed to after the last refusal: `we are full, but I can squeeze you in`.
+    pub(crate) fn is_overruled(&self) -> bool {
+        let refused = self
+            .acts
+            .iter()
+            .rposition(|(_, act)| matches!(act, Act::Refuses(_)));
+        refused.is_some_and(|at| {
+            self.acts[at..]
+                .iter()
+                .any(|(_, act)| matches!(act, Act::Agrees | Act::Confirms))
+        })
+    }
+
     /// Returns what is asked, in order, each once.
     pub(crate) fn asks(&self) -> Vec<Ask> {
         let mut asks = Vec::new();
@@ -253,6 +270,10 @@ impl Heard {
                 asks.push(*ask);
             }
         }
+        // `what was the name again` asks for one thing, although `what` alone would ask for anything.
+        if asks.iter().any(|ask| *ask != Ask::Unknown) {
+            asks.retain(|ask| *ask != Ask::Unknown);
+        }
         asks
     }
 
@@ -262,7 +283,7 @@ impl Heard {
             .acts
             .iter()
             .rev()
-            .find(|(_, act)| matches!(act, Act::Hold | Act::Transfer));
+            .find(|(_, act)| matches!(act, Act::Hold | Act::Queue | Act::Transfer));
         asked.is_some_and(|(at, _)| {
             !self.acts.iter().any(|(other, act)| {
                 other.start > at.start
@@ -278,24 +299,4 @@ impl Heard {
             }) && self.times.last().is_none_or(|t| t.at.start < at.end)
         })
     }
-}
-
-fn every(words: &[String], pattern: &str) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let mut from = 0;
-    while from < words.len() {
-        if pattern.starts_with('^') && from > 0 {
-            break;
-        }
-        let Some(at) = find(&words[from..], pattern) else {
-            break;
-        };
-        let at = from + at.start..from + at.end;
-        if at.is_empty() {
-            break;
-        }
-        from = at.end;
-        found.push(at);
-    }
-    found
 }

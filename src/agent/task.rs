@@ -81,6 +81,8 @@ pub(crate) struct Task {
     pub(crate) what: String,
     /// The same for a record: `a table for 2`.
     pub(crate) written: String,
+    /// Whether a question wants a yes or a no.
+    pub(crate) yes_no: bool,
     /// How many people.
     pub(crate) party: Option<u32>,
     /// Which day; of a booking that is moved, the new one.
@@ -97,6 +99,8 @@ pub(crate) struct Task {
     pub(crate) seating: Option<&'static str>,
     /// Allergies, occasions and other wishes, in the requester's words.
     pub(crate) needs: Vec<String>,
+    /// What the requester wants to be said first, word for word. It counts as having put the errand.
+    pub(crate) first_message: Option<String>,
     /// Who is called.
     pub(crate) business: Option<String>,
     /// The date of the call.
@@ -124,6 +128,10 @@ impl Task {
             request: String::new(),
             what: String::new(),
             written: String::new(),
+            yes_no: any(
+                &heard,
+                &["if|whether", "^ do|does|is|are|can|could|have|has|will"],
+            ),
             party: party(&heard).or_else(|| party(&words(extra))),
             day,
             time,
@@ -132,6 +140,7 @@ impl Task {
             phone: details::phone(objective).or_else(|| details::phone(extra)),
             seating: details::seating(&all),
             needs: details::needs(objective, extra),
+            first_message: brief.first_message.clone(),
             business: brief.business_name.clone(),
             today: brief.today.parse().ok(),
         };

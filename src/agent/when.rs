@@ -38,7 +38,7 @@ impl Time {
         if self.0.is_multiple_of(HALF) {
             return if self.0 == 0 { "midnight" } else { "noon" }.to_owned();
         }
-        let hour = numbers::spoken(u32::from(self.hour12()));
+        let hour = numbers::spoken(self.hour12());
         let half = if self.0 < HALF { "a.m." } else { "p.m." };
         match self.0 % 60 {
             0 => format!("{hour} {half}"),
@@ -60,10 +60,11 @@ impl Time {
         format!("{:02}:{:02}", self.0 / 60, self.0 % 60)
     }
 
-    fn hour12(self) -> u16 {
+    /// Returns the hour on a clock of twelve, 1 to 12.
+    pub(crate) fn hour12(self) -> u32 {
         match self.0 / 60 % 12 {
             0 => 12,
-            hour => hour,
+            hour => u32::from(hour),
         }
     }
 }

@@ -2,7 +2,11 @@
 //! them.
 //!
 //! Recognisers give words without punctuation and with mistakes, people write objectives with both; here they
-//! become the same thing. This file knows no intent: which phrase means what is decided by its users.
+//! become the same thing; phrases over them are in [`pattern`]. Nothing here knows an intent.
+
+mod pattern;
+
+pub(crate) use pattern::{Pattern, Text, any, find, first_of};
 
 /// Contractions are written out, so that one pattern finds `we're full` and `we are full`.
 const CONTRACTIONS: &[(&str, &[&str])] = &[
@@ -45,22 +49,6 @@ const ENDINGS: &[(&str, &str)] = &[
 
 const FILLERS: &[&str] = &[
     "uh", "um", "er", "erm", "ah", "uhm", "hm", "hmm", "mm", "well",
-];
-
-/// Words that a recogniser cannot tell apart. The first of each row stands for all when phrases are compared.
-const HOMOPHONES: &[&[&str]] = &[
-    &["two", "to", "too"],
-    &["four", "for", "fore"],
-    &["eight", "ate"],
-    &["one", "won"],
-    &["see", "sea", "c"],
-    &["hear", "here"],
-    &["wait", "weight"],
-    &["there", "their", "they're"],
-    &["which", "witch"],
-    &["name", "names", "named"],
-    &["would", "wood"],
-    &["okay", "kay"],
 ];
 
 /// Returns the words of `text`: lower case, no punctuation, contractions written out, hesitations left out,
@@ -140,104 +128,6 @@ fn join_day_halves(words: &mut Vec<String>) {
     }
 }
 
-/// Returns the first place where `pattern` occurs in `words`, as a range of word indices.
-///
-/// A pattern is words with a space between: `fully|all booked` gives alternatives, a trailing `?` makes a word
-/// optional, `*` stands for up to three words, `^` and `$` (also among alternatives) for the first and last position. Words match when they
-/// are the same, sound the same, or are long and differ by one letter.
-#[must_use]
-pub(crate) fn find(words: &[String], pattern: &str) -> Option<std::ops::Range<usize>> {
-    let elements: Vec<&str> = pattern.split_whitespace().collect();
-    let anchored = elements.first() == Some(&"^");
-    let elements = if anchored {
-        &elements[1..]
-    } else {
-        &elements[..]
-    };
-    let last = if anchored { 0 } else { words.len() };
-    (0..=last).find_map(|start| match_at(words, start, elements).map(|end| start..end))
-}
-
-/// Returns whether any of `patterns` occurs in `words`.
-#[must_use]
-pub(crate) fn any(words: &[String], patterns: &[&str]) -> bool {
-    patterns
-        .iter()
-        .any(|pattern| find(words, pattern).is_some())
-}
-
-/// Returns the earliest place where one of `patterns` occurs.
-#[must_use]
-pub(crate) fn first_of(words: &[String], patterns: &[&str]) -> Option<std::ops::Range<usize>> {
-    patterns
-        .iter()
-        .filter_map(|p| find(words, p))
-        .min_by_key(|r| r.start)
-}
-
-fn match_at(words: &[String], at: usize, elements: &[&str]) -> Option<usize> {
-    let Some((element, rest)) = elements.split_first() else {
-        return Some(at);
-    };
-    match *element {
-        "$" => (at == words.len()).then_some(at),
-        "*" => (0..=3).find_map(|skip| {
-            (at + skip <= words.len()).then(|| match_at(words, at + skip, rest))?
-        }),
-        _ => {
-            let (element, optional) = match element.strip_suffix('?') {
-                Some(bare) => (bare, true),
-                None => (*element, false),
-            };
-            if at == words.len() && element.split('|').any(|e| e == "$") {
-                return match_at(words, at, rest);
-            }
-            let hit = words
-                .get(at)
-                .is_some_and(|word| element.split('|').any(|e| same(word, e)));
-            if hit && let Some(end) = match_at(words, at + 1, rest) {
-                return Some(end);
-            }
-            if optional {
-                match_at(words, at, rest)
-            } else {
-                None
-            }
-        }
-    }
-}
-
-/// Returns whether two words are the same as far as a recogniser can tell.
-#[must_use]
-pub(crate) fn same(a: &str, b: &str) -> bool {
-    a == b || sound(a) == sound(b) || (a.len() >= 6 && b.len() >= 6 && within_one_edit(a, b))
-}
-
-fn sound(word: &str) -> &str {
-    HOMOPHONES
-        .iter()
-        .find(|row| row.contains(&word))
-        .map_or(word, |row| row[0])
-}
-
-fn within_one_edit(a: &str, b: &str) -> bool {
-    let (short, long) = if a.len() <= b.len() { (a, b) } else { (b, a) };
-    if long.len() - short.len() > 1 {
-        return false;
-    }
-    let common = short
-        .bytes()
-        .zip(long.bytes())
-        .take_while(|(x, y)| x == y)
-        .count();
-    let (short, long) = (&short.as_bytes()[common..], &long.as_bytes()[common..]);
-    if short.len() == long.len() {
-        short.get(1..) == long.get(1..)
-    } else {
-        Some(short) == long.get(1..)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -260,27 +150,5 @@ mod tests {
         assert_eq!(plain("It\u{2019}s $25.50"), "it is $25.50");
         assert_eq!(plain("one,two,three"), "one two three");
         assert_eq!(plain("  \u{2026} -- "), "");
-    }
-
-    #[test]
-    fn patterns_have_alternatives_gaps_options_and_anchors() {
-        let heard = words("we are uh completely booked for this evening");
-        assert!(find(&heard, "fully|completely booked").is_some());
-        assert!(find(&heard, "we * booked").is_some());
-        assert!(find(&heard, "^ booked").is_none());
-        assert!(find(&heard, "this nice? evening $").is_some());
-        assert!(
-            find(&heard, "we * evening").is_none(),
-            "a gap is at most three words"
-        );
-    }
-
-    #[test]
-    fn sound_alikes_and_one_wrong_letter_match() {
-        assert!(any(&words("a table for to"), &["table for two"]));
-        assert!(any(&words("your reservations confirm"), &["reservation"]));
-        assert!(!same("right", "night"));
-        assert!(!same("seven", "eleven"));
-        assert!(within_one_edit("tables", "table") && !within_one_edit("abc", "acb"));
     }
 }

@@ -3,6 +3,7 @@
 use super::Slot;
 use crate::agent::{
     heard::Heard,
+    numbers,
     task::{Kind, Task},
     when::{Day, Time, times},
     words::words,
@@ -16,6 +17,7 @@ pub(super) struct Fit {
     pub(super) matches: bool,
     time_matches: bool,
     day_matches: bool,
+    party_matches: bool,
     pub(super) other_party: bool,
 }
 
@@ -25,15 +27,20 @@ impl Fit {
             if task.kind == Kind::Table { 19 } else { 13 } * 60,
         ));
         let times: Vec<Time> = heard.times.iter().map(|t| t.near(near)).collect();
-        let time_matches = target.time.is_some_and(|t| times.contains(&t));
+        let bare_hour = target.time.is_some_and(|t| says_hour(&heard.words, t));
+        let time_matches = target.time.is_some_and(|t| times.contains(&t)) || bare_hour;
         let same_day = |day: &Day| {
             target
                 .day
                 .is_some_and(|wanted| wanted.is_same(*day, task.today))
         };
         let day_matches = heard.days.iter().any(same_day);
-        let party_matches = heard.party.is_some() && heard.party == task.party;
-        let other_party = task.party.is_some() && heard.party.is_some() && !party_matches;
+        // `booked for seven` may be the time as well as the number of people.
+        let party = heard
+            .party
+            .filter(|n| !bare_hour || target.time.is_none_or(|t| *n != t.hour12()));
+        let party_matches = party.is_some() && party == task.party;
+        let other_party = task.party.is_some() && party.is_some() && !party_matches;
         Self {
             matches: time_matches || (target.time.is_none() && (day_matches || party_matches)),
             days: heard
@@ -49,8 +56,14 @@ impl Fit {
             target,
             time_matches,
             day_matches,
+            party_matches,
             other_party,
         }
+    }
+
+    /// Whether any wanted detail is named.
+    pub(super) fn echoes(&self) -> bool {
+        self.time_matches || self.day_matches || self.party_matches
     }
 
     /// Whether the line speaks of something else than the wanted.
@@ -82,6 +95,19 @@ impl Fit {
         };
         (!slots.is_empty()).then_some(slots)
     }
+}
+
+/// Whether the hour of `time` is said as a bare number, as in `seven for two`. Only a full hour is said so.
+fn says_hour(heard: &[String], time: Time) -> bool {
+    time.minutes().is_multiple_of(60)
+        && (0..heard.len()).any(|at| {
+            let next = heard.get(at + 1).map(String::as_str);
+            let counted = matches!(
+                next,
+                Some("people" | "persons" | "guests" | "of" | "thirty" | "fifteen" | "forty")
+            );
+            !counted && numbers::read(heard, at) == Some((time.hour12(), 1))
+        })
 }
 
 /// Which of the offers the agent speaks of: the one whose time it names, or the one closest to the wanted time.

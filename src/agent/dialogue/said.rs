@@ -40,7 +40,7 @@ impl Said {
             ],
         );
         Self {
-            request: puts_request(&said, task),
+            request: puts_request(&said, task) || is_first_message(&said, task),
             asks_right: asks
                 && any(
                     &said,
@@ -84,6 +84,12 @@ impl Said {
             goodbye: any(&said, &["goodbye|bye"]),
         }
     }
+}
+
+/// Whether these are the requester's own first words.
+fn is_first_message(said: &[String], task: &Task) -> bool {
+    let first = task.first_message.as_deref().unwrap_or("");
+    !said.is_empty() && words(first) == said
 }
 
 /// Whether at least three in five of the words of the request were said.

@@ -159,7 +159,7 @@ impl Judge<'_> {
         (
             Outcome::NotAchieved,
             format!("{reason}{declined}"),
-            format!("Called about {}. {reason}", self.task.written),
+            format!("{} {reason}", self.called()),
         )
     }
 
@@ -169,13 +169,12 @@ impl Judge<'_> {
         };
         let quote = self.turns[at].text.trim().to_owned();
         self.show("The question was answered.", at);
+        let who = self.task.business.as_deref().unwrap_or("The callee");
+        let asked = &self.task.written;
         (
             Outcome::Achieved,
-            format!("Answer: \u{201c}{quote}\u{201d}"),
-            format!(
-                "Asked: {}. The answer was: \u{201c}{quote}\u{201d}",
-                self.task.written
-            ),
+            format!("{who} answered: \u{201c}{quote}\u{201d}"),
+            format!("Asked {asked}. The answer was: \u{201c}{quote}\u{201d}"),
         )
     }
 
@@ -222,36 +221,38 @@ impl Judge<'_> {
         if let Some(at) = self.dialogue.confirmed.filter(|_| details_known) {
             return self.confirmed(at);
         }
+        let doing = self.doing();
         if let Some(at) = self.dialogue.confirmed.or(self.dialogue.agreed) {
             self.show("The callee agreed.", at);
-            let details = format!(
-                "The callee agreed to {}{}, but did not confirm it.",
-                self.task.written,
-                self.agreed_when()
-            );
+            let details = format!("The callee agreed to {doing}, but did not confirm it.");
             return (
                 Outcome::Partial,
                 details,
-                format!(
-                    "Asked for {}; agreed to but not confirmed.",
-                    self.task.written
-                ),
+                format!("Asked to {doing}; agreed to, not confirmed."),
             );
         }
         if let Some((at, _)) = self.dialogue.accepted {
             self.show("An alternative was taken.", at);
-            let details = format!(
-                "Took an alternative for {}{}, but the callee did not confirm it.",
-                self.task.written,
-                self.agreed_when()
-            );
+            let details = format!("Took an offer to {doing}, but the callee did not confirm it.");
             return (
                 Outcome::Partial,
                 details,
-                format!(
-                    "Asked for {}; an alternative was taken but not confirmed.",
-                    self.task.written
-                ),
+                format!("Asked to {doing}; the offer was taken, not confirmed."),
+            );
+        }
+        let left = self.dialogue.message_asked.filter(|asked| {
+            self.turns[*asked..]
+                .iter()
+                .any(|t| t.speaker == Speaker::Agent && !t.text.is_empty())
+        });
+        if let Some(at) = left {
+            self.show("The callee offered to take a message, and got it.", at);
+            let details =
+                format!("A message was left with a person: {doing}. Nothing is confirmed.");
+            return (
+                Outcome::Partial,
+                details,
+                format!("Asked to {doing}; a message was taken."),
             );
         }
         self.unfinished(end, "The callee neither agreed nor refused.")
@@ -260,48 +261,37 @@ impl Judge<'_> {
     fn confirmed(&mut self, at: usize) -> Judged {
         let when = self.agreed_when();
         let name = match &self.dialogue.named {
-            Some((_, name)) => format!(" under the name {name}"),
-            None => String::new(),
+            Some((_, name)) if self.task.kind != Kind::Reschedule => {
+                format!(" under the name {name}")
+            }
+            _ => String::new(),
         };
+        let thing = &self.task.written;
         let (details, summary) = match self.task.kind {
             Kind::Table => {
-                let guests = self.task.party.map_or_else(String::new, |n| {
-                    format!(" for {n} guest{}", if n == 1 { "" } else { "s" })
-                });
-                let table = self.task.written.clone();
+                let guests = |n| format!(" for {n} guest{}", if n == 1 { "" } else { "s" });
+                let guests = self.task.party.map_or_else(String::new, guests);
                 (
                     format!("Table confirmed{guests}{when}{name}."),
-                    format!("Successfully booked {table}{when}."),
-                )
-            }
-            Kind::Booking => {
-                let thing = &self.task.written;
-                (
-                    format!("Confirmed: {thing}{when}{name}."),
                     format!("Successfully booked {thing}{when}."),
                 )
             }
-            Kind::Cancel => {
-                let thing = &self.task.written;
-                (
-                    format!("Canceled: {thing}."),
-                    format!("Successfully canceled {thing}."),
-                )
-            }
-            Kind::Reschedule => {
-                let thing = &self.task.written;
-                (
-                    format!("Moved: {thing}."),
-                    format!("Successfully moved {thing}."),
-                )
-            }
-            _ => {
-                let thing = &self.task.written;
-                (
-                    format!("The callee confirmed: {thing}."),
-                    format!("The callee confirmed: {thing}."),
-                )
-            }
+            Kind::Booking => (
+                format!("Confirmed: {thing}{when}{name}."),
+                format!("Successfully booked {thing}{when}."),
+            ),
+            Kind::Cancel => (
+                format!("Canceled {thing}."),
+                format!("Successfully canceled {thing}."),
+            ),
+            Kind::Reschedule => (
+                format!("Moved {thing}{name}."),
+                format!("Successfully moved {thing}."),
+            ),
+            _ => (
+                format!("The callee confirmed: {thing}."),
+                format!("The callee confirmed: {thing}."),
+            ),
         };
         self.show(details.clone(), at);
         if let Some(line) = self.dialogue.repeated.filter(|line| *line != at) {
@@ -316,11 +306,33 @@ impl Judge<'_> {
         (Outcome::Achieved, details, summary)
     }
 
+    /// What the call was about, as a sentence.
+    fn called(&self) -> String {
+        let what = &self.task.written;
+        if self.task.kind.is_question() {
+            format!("Asked {what}.")
+        } else {
+            format!("Called about {what}.")
+        }
+    }
+
+    /// The errand as something that can be agreed to.
+    fn doing(&self) -> String {
+        match self.task.kind {
+            Kind::Cancel => format!("cancel {}", self.task.written),
+            Kind::Reschedule => format!("move {}", self.task.written),
+            Kind::Table | Kind::Booking => {
+                format!("book {}{}", self.task.written, self.agreed_when())
+            }
+            _ => self.task.written.clone(),
+        }
+    }
+
     /// The agreed day and time for a record, with what was wanted if that is something else.
     fn agreed_when(&self) -> String {
         let slot = self.dialogue.target(self.task);
         let when = when_written(slot.day, slot.time);
-        if when.is_empty() || self.task.kind == Kind::Reschedule {
+        if when.is_empty() || matches!(self.task.kind, Kind::Cancel | Kind::Reschedule) {
             return String::new();
         }
         let changed = self.dialogue.accepted.is_some() && slot.time != self.task.time;
@@ -352,7 +364,7 @@ impl Judge<'_> {
         (
             Outcome::NotAchieved,
             format!("{what}{how}"),
-            format!("Called about {}. {what}{how}", self.task.written),
+            format!("{} {what}{how}", self.called()),
         )
     }
 }

@@ -4,7 +4,7 @@
 //! reservation` becomes `I'd like to cancel my reservation`, `Ask whether they have parking` becomes `Could you tell
 //! me whether you have parking?`.
 
-use super::{Kind, Task, when_written};
+use super::{Kind, Task};
 use crate::agent::{
     numbers, when,
     words::{find, words},
@@ -71,8 +71,12 @@ fn question(task: &mut Task, core: &str) {
                 | "can"
         )
     });
-    task.what = subject(&tokens);
-    task.written = core.to_owned();
+    task.what = "the question".to_owned();
+    task.written = match clause {
+        Some(at) if (1..=4).contains(&at) => third_person(&tokens[at..]),
+        Some(0) => format!("\u{201c}{}?\u{201d}", core.trim_end_matches('?')),
+        _ => third_person(asked_about(&tokens).or(tokens.get(1..)).unwrap_or(&tokens)),
+    };
     task.request = match clause {
         // The objective is itself a question.
         Some(0) => format!("I have a question: {}?", decapitalised(&to_callee(&tokens))),
@@ -112,14 +116,6 @@ fn asked_about<'a>(tokens: &'a [&'a str]) -> Option<&'a [&'a str]> {
         ["get" | "learn", "the" | "their"] => tokens.get(1..),
         _ => None,
     }
-}
-
-/// What a question is about, for a record: the words after the verb.
-fn subject(tokens: &[&str]) -> String {
-    tokens
-        .join(" ")
-        .trim_end_matches(['.', '?', '!'])
-        .to_owned()
 }
 
 fn message(task: &mut Task, objective: &str, core: &str) {
@@ -170,24 +166,39 @@ fn errand(task: &mut Task, core: &str) {
             decapitalised(&sentence)
         )
     };
-    let skip = usize::from(known);
+    let skip = usize::from(known).min(tokens.len());
     let end = (skip..tokens.len())
         .find(|at| begins_detail(&tokens[*at..]))
         .unwrap_or(tokens.len());
-    let thing = tokens[skip.min(end)..end].join(" ");
-    let thing = thing.trim_end_matches([',', '.', '!', '?']);
-    let thing = if thing.is_empty() { "this" } else { thing };
-    task.what = to_callee(&thing.split_whitespace().collect::<Vec<_>>());
-    task.written = match task.kind {
-        Kind::Reschedule => format!("{thing} {}", when_written(task.day, task.time))
-            .trim_end()
-            .to_owned(),
-        _ => thing.to_owned(),
+    let thing = third_person(&tokens[skip..end]);
+    let whole = third_person(&tokens[skip..]);
+    task.what = match thing.as_str() {
+        "" => "this".to_owned(),
+        thing => to_callee(&thing.split_whitespace().collect::<Vec<_>>()),
     };
-    if task.kind == Kind::Reschedule {
-        // What is agreed is the new time: `your booking, now on Saturday at eight p.m.`
-        task.what = format!("{} moved", task.what);
-    }
+    task.written = match task.kind {
+        Kind::Cancel | Kind::Reschedule => whole,
+        Kind::Booking if !thing.is_empty() => thing,
+        _ => core.to_owned(),
+    };
+}
+
+/// The words without the requester's `my`, and without marks at the end.
+fn third_person(tokens: &[&str]) -> String {
+    let turned: Vec<&str> = tokens
+        .iter()
+        .map(|token| {
+            if matches!(token.to_lowercase().as_str(), "my" | "our") {
+                "the"
+            } else {
+                token
+            }
+        })
+        .collect();
+    turned
+        .join(" ")
+        .trim_end_matches([',', '.', '!', '?'])
+        .to_owned()
 }
 
 /// Whether a time, a day or a name begins here, so that the thing itself is over.
@@ -215,8 +226,13 @@ fn begins_detail(tokens: &[&str]) -> bool {
     let first_day = when::days(&rest)
         .first()
         .is_some_and(|(r, _)| r.start <= skip);
+    let period = matches!(first, "next" | "this")
+        && rest
+            .get(1)
+            .is_some_and(|w| matches!(w.as_str(), "week" | "weekend" | "month"));
     first_time
         || first_day
+        || period
         || first == "under"
         || find(&rest, "^ in|with the name").is_some()
         || find(&rest, "^ on behalf").is_some()

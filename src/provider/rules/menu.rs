@@ -3,20 +3,15 @@
 use crate::agent::{
     numbers,
     task::Kind,
-    words::{same, words},
+    words::{any, words},
 };
 
 /// Picks the key that fits the errand best. `tries` menus were heard before this one: after the first, a person is
 /// asked for, since the fitting key has not led to one. `None` when no key makes sense.
 pub(super) fn key(text: &str, kind: Kind, tries: u32) -> Option<char> {
     let options = options(text);
-    let score = |label: &[String]| {
-        wanted(kind)
-            .iter()
-            .filter(|w| label.iter().any(|l| same(l, w)))
-            .count()
-    };
-    let person = |label: &[String]| label.iter().any(|l| PERSON.iter().any(|p| same(l, p)));
+    let score = |label: &[String]| wanted(kind).iter().filter(|w| any(label, &[*w])).count();
+    let person = |label: &[String]| any(label, PERSON);
     let fitting = options
         .iter()
         .filter(|(_, label)| score(label) > 0)

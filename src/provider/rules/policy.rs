@@ -57,13 +57,15 @@ pub(super) fn reply(task: &Task, brief: &Brief, caller_name: &str, history: &[Me
         .iter()
         .rposition(|l| l.speaker == Speaker::Agent && !l.text.trim().is_empty());
     let fresh = &lines[last_own.map_or(0, |at| at + 1)..];
-    let heard: Vec<&str> = fresh
+    let last_note = fresh.iter().rposition(|l| l.speaker == Speaker::Note);
+    // A note cuts off what was said before it: keys were pressed since, or silence has followed.
+    let heard: Vec<&str> = fresh[last_note.map_or(0, |at| at + 1)..]
         .iter()
         .filter(|l| l.speaker == Speaker::Callee)
         .map(|l| l.text)
         .collect();
-    let dialogue = Dialogue::read(task, &lines);
     let heard_text = heard.join(" ");
+    let dialogue = Dialogue::read(task, &lines);
     let policy = Policy {
         task,
         brief,
@@ -72,10 +74,14 @@ pub(super) fn reply(task: &Task, brief: &Brief, caller_name: &str, history: &[Me
         heard_text,
         dialogue,
     };
-    if policy.heard_text.trim().is_empty() {
-        policy.to_silence(&lines)
-    } else {
-        policy.to_words()
+    match last_note.map(|at| fresh[at].text) {
+        _ if !policy.heard_text.trim().is_empty() => policy.to_words(),
+        Some(note) if note.contains("understood") => policy.to_unclear(),
+        Some(note) if note.contains("pressed") => Reply {
+            text: String::new(),
+            tool: Some(Tool::Wait),
+        },
+        _ => policy.to_silence(),
     }
 }
 
@@ -90,21 +96,22 @@ pub(super) struct Policy<'a> {
 }
 
 impl Policy<'_> {
-    /// Nothing was heard since the agent spoke last: the call begins, or somebody is silent.
-    fn to_silence(&self, lines: &[Line<'_>]) -> Reply {
-        if self.dialogue.agent_lines == 0 {
-            return Reply::say(self.opening());
-        }
-        let silences = lines.iter().filter(|l| l.speaker == Speaker::Note).count();
+    /// Nothing was heard since the agent spoke last: the call begins, or somebody is silent. How often to ask and when
+    /// to give up is the call core's decision.
+    fn to_silence(&self) -> Reply {
         if self.dialogue.goodbye.is_some() {
             return Reply::end("");
         }
-        if silences > 2 || self.dialogue.agent_lines >= MAX_LINES {
-            return Reply::end(
-                "I'm sorry, I can't hear you. I'll try again another time. Goodbye.",
-            );
+        if self.dialogue.agent_lines == 0 {
+            return Reply::say(self.opening());
         }
-        Reply::say(format!("Hello, can you hear me? {}", self.request()))
+        if self.dialogue.held {
+            return Reply::say("Hello, are you still there?");
+        }
+        if self.dialogue.last.asks_right && self.dialogue.right_asked < TRIES {
+            return self.summary_question("Hello, are you still there?");
+        }
+        Reply::say(format!("Hello, are you still there? {}", self.request()))
     }
 
     fn to_words(&self) -> Reply {
@@ -141,8 +148,9 @@ impl Policy<'_> {
                 text: String::new(),
                 tool: Some(Tool::PressKeys(key.to_string())),
             },
+            // Menus that listen understand this; the others lead to a person when nothing is pressed.
             None if before < TRIES => Reply {
-                text: String::new(),
+                text: "Representative, please.".to_owned(),
                 tool: Some(Tool::Wait),
             },
             None => Reply::end(""),
@@ -176,8 +184,14 @@ impl Policy<'_> {
     }
 
     fn to_hold(&self) -> Option<Reply> {
+        // A recording is not answered.
+        let text = if self.heard.does(Act::Queue) {
+            ""
+        } else {
+            "Sure, thank you."
+        };
         self.heard.holds().then(|| Reply {
-            text: "Sure, thank you.".to_owned(),
+            text: text.to_owned(),
             tool: Some(Tool::Wait),
         })
     }
@@ -236,7 +250,7 @@ impl Policy<'_> {
 
     fn to_offer(&self) -> Option<Reply> {
         if self.dialogue.mismatched.is_some() {
-            return Some(self.summary_question("Sorry, just to check:"));
+            return Some(self.summary_question("Sorry, just to check."));
         }
         let (_, slots) = self.dialogue.offered.as_ref()?;
         let wanted = Slot {
@@ -251,7 +265,7 @@ impl Policy<'_> {
             let when = when_spoken(slot.day.filter(|_| slot.day != wanted.day), slot.time);
             return Some(Reply::say(format!(
                 "{} would be fine, please.",
-                capital(when.trim_start_matches("at "))
+                capital(bare(&when))
             )));
         }
         let offered = slots.first().map_or_else(String::new, |s| {
@@ -265,13 +279,13 @@ impl Policy<'_> {
         {
             return Some(Reply::say(format!(
                 "I'm sorry, {} would not work. Do you have anything else close to {}?",
-                offered.trim_start_matches("at "),
+                bare(&offered),
                 self.wanted_when()
             )));
         }
         Some(Reply::end(format!(
             "I'm sorry, {} would not work. Thank you anyway. Goodbye.",
-            offered.trim_start_matches("at ")
+            bare(&offered)
         )))
     }
 
@@ -330,17 +344,19 @@ impl Policy<'_> {
         if confirmed && (known || self.dialogue.right_asked > 0) {
             return Some(Reply::end(self.thanks()));
         }
-        if confirmed || self.dialogue.agreed.is_some() {
+        // `Yes, hello?` agrees to nothing yet.
+        let yes = self.heard.does(Act::Yes) && !self.heard.does(Act::Greets);
+        if confirmed || self.dialogue.agreed.is_some() || yes {
             return Some(match self.task.kind {
                 Kind::Message => Reply::end(self.thanks()),
                 _ if self.dialogue.right_asked >= TRIES => Reply::end(self.thanks()),
                 _ => self.summary_question("Great."),
             });
         }
-        // The details came back without a yes: `for two at seven`.
+        // Details came back without a yes: `for two at seven`, `is that for tonight`.
         self.dialogue
-            .repeated
-            .map(|_| self.summary_question("Yes, please."))
+            .echoed
+            .then(|| self.summary_question("Yes, please."))
     }
 
     fn to_answer(&self) -> Option<Reply> {
@@ -378,7 +394,7 @@ impl Policy<'_> {
                 "Hello. I'm sorry, I only speak English. {}",
                 self.task.request
             ),
-            _ => format!("Hi, {}", self.task.request),
+            _ => format!("Hi, {}", decapital(&self.task.request)),
         }
     }
 
@@ -424,16 +440,16 @@ impl Policy<'_> {
         } else {
             format!(" {when}")
         };
+        let what = &self.task.what;
         Reply::say(match self.task.kind {
-            Kind::Table | Kind::Booking => format!(
-                "{lead} So that's {}{when}{name}, is that right?",
-                self.task.what
-            ),
+            Kind::Table | Kind::Booking => {
+                format!("{lead} So that's {what}{when}{name}, is that right?")
+            }
             Kind::Reschedule => format!(
-                "{lead} So that's {}{when}{name}, is that right?",
-                self.task.what
+                "{lead} So {what} is moved to{}{name}, is that right?",
+                when.replace(" on ", " ")
             ),
-            Kind::Cancel => format!("{lead} So {} is canceled, is that right?", self.task.what),
+            Kind::Cancel => format!("{lead} So {what} is canceled, is that right?"),
             _ => format!("{lead} So that's done, is that right?"),
         })
     }
@@ -444,6 +460,24 @@ impl Policy<'_> {
             _ => String::new(),
         };
         format!("Great.{name} Thank you very much. Goodbye.")
+    }
+}
+
+/// A day or time without the word that leads to it.
+fn bare(when: &str) -> &str {
+    when.strip_prefix("at ")
+        .or(when.strip_prefix("on "))
+        .unwrap_or(when)
+}
+
+/// In the middle of a sentence only `I` keeps its capital.
+fn decapital(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) if !text.starts_with("I ") && !text.starts_with("I'") => {
+            first.to_lowercase().chain(letters).collect()
+        }
+        _ => text.to_owned(),
     }
 }
 

@@ -180,7 +180,12 @@ async fn play(text: &str) -> String {
         writeln!(play.shown, "{line}").unwrap();
         match line.split_once(": ") {
             Some(("Host", said)) => play.heard(Speaker::Callee, said),
-            Some(("Note", said)) => play.heard(Speaker::Note, said),
+            Some(("Note", said)) => {
+                play.heard(Speaker::Note, said);
+                if said.starts_with("Keys") {
+                    continue;
+                }
+            }
             Some(("Then host", said)) => {
                 // The callee goes on before the agent has answered.
                 play.heard(Speaker::Callee, said);
@@ -224,7 +229,7 @@ async fn dialogues_go_as_written() {
         .collect();
     files.sort();
     assert!(
-        files.len() >= 3,
+        files.len() >= 35,
         "only {} dialogues in {}",
         files.len(),
         folder.display()
