@@ -25,7 +25,7 @@ impl Line for DoubleLine {
 
     fn check(&self, request: &DialRequest) -> Result<(), DialError> {
         match request.scenario.as_deref() {
-            None | Some("books" | "never_answers" | "busy") => Ok(()),
+            None | Some("books" | "never_answers" | "busy" | "stays") => Ok(()),
             Some("panics") => panic!("this scenario shows what a fault of ours looks like"),
             Some(other) => Err(DialError(format!("There is no scenario '{other}'."))),
         }
@@ -66,6 +66,9 @@ async fn callee(
             events
                 .send(LegEvent::Packet(packet.expect("160 bytes fit")))
                 .await?;
+        }
+        if scenario.as_deref() == Some("stays") {
+            return std::future::pending().await;
         }
         events.send(LegEvent::HungUp).await
     };

@@ -121,6 +121,27 @@ async fn a_ringing_call_is_canceled_once_and_for_all() {
 }
 
 #[tokio::test]
+async fn a_call_in_progress_is_canceled_politely_or_at_once() {
+    let server = Server::start().await;
+    let mut body = example();
+    body["scenario"] = "stays".into();
+    for (suffix, answered_with) in [("", "in_progress"), ("?mode=now", "canceled")] {
+        let id = server.create(&body).await;
+        server.wait_for(&id, "in_progress").await;
+        let path = format!("/calls/{id}/cancel{suffix}");
+        let answer = server.post(&path, &serde_json::json!({})).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        assert_eq!(answer.body["data"]["status"], answered_with);
+        let call = server.wait_for(&id, "canceled").await;
+        assert_eq!(call["end_reason"], "canceled");
+        assert!(call["duration_seconds"].is_u64());
+    }
+    // Both were answered, so both are paid.
+    let credits = server.get("/account").await.body["data"]["credits_remaining"].clone();
+    assert_eq!(credits, 998);
+}
+
+#[tokio::test]
 async fn what_has_ended_cannot_be_canceled() {
     let server = Server::start().await;
     let id = server.create(&example()).await;

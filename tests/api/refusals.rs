@@ -268,3 +268,17 @@ async fn a_fault_of_ours_is_an_answer_too() {
         .assert_error(500, "internal_error");
     server.create(&example()).await;
 }
+
+#[tokio::test]
+async fn a_server_that_drains_takes_no_calls_but_answers() {
+    let server = Server::start().await;
+    let id = server.create(&example()).await;
+    server.wait_for(&id, "completed").await;
+    server.supervisor.drain().await;
+    let refused = server.post("/calls", &example()).await;
+    refused.assert_error(503, "unavailable");
+    assert!(refused.headers.contains_key("retry-after"));
+    let ready = reqwest::Client::new().get(format!("http://{}/readyz", server.address));
+    Answer::of(ready).await.assert_error(503, "unavailable");
+    assert_eq!(server.get(&format!("/calls/{id}")).await.status, 200);
+}
