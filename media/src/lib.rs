@@ -7,6 +7,7 @@ use std::time::Duration;
 
 pub mod downlink;
 mod dsp;
+pub mod echo;
 mod g711;
 pub mod impair;
 pub mod mix;

@@ -9,14 +9,17 @@ mod conceal;
 mod delay;
 mod edges;
 mod jitter;
+mod prosody;
 
-pub use edges::{Edge, Prosody, Tone};
+pub use edges::{Edge, Tone};
 use edges::{Edges, Findings, MAX_EDGES};
 use jitter::{Jitter, Pulled};
 pub use jitter::{JitterConfig, JitterStats};
+pub use prosody::Prosody;
 
 use crate::{
     Codec, Doubler, FRAME, Packet, WIDE_FRAME,
+    echo::EchoGuard,
     music::Music,
     pitch::{Pitch, PitchTracker},
     spectrum::{Line, Spectrum},
@@ -77,6 +80,7 @@ pub struct Uplink {
     spectrum: Spectrum,
     tones: ToneDetector,
     music: Music,
+    echo: EchoGuard,
     edges: Edges,
     doubler: Doubler,
     frame: [i16; FRAME],
@@ -94,6 +98,7 @@ impl Uplink {
             spectrum: Spectrum::new(),
             tones: ToneDetector::new(),
             music: Music::new(),
+            echo: EchoGuard::new(),
             edges: Edges::new(),
             doubler: Doubler::new(),
             frame: [0; FRAME],
@@ -113,7 +118,7 @@ impl Uplink {
             .jitter
             .pull(&mut self.frame, self.edges.is_quiet(), now);
         let activity = self.vad.process(&self.frame);
-        let _ = sent;
+        self.echo.hear(sent, &self.frame);
         self.heard.clear();
         let found = self.listen(activity);
         self.edges.process(found, &mut self.heard);
@@ -157,12 +162,18 @@ impl Uplink {
             Some(Heard::Tone(tone)) if !music => self.heard.push(Edge::Tone(tone)),
             Some(Heard::Tone(_)) | None => {}
         }
+        let echo = if faint {
+            self.echo.rest();
+            0.0
+        } else {
+            self.echo.judge(activity.level)
+        };
         Findings {
             activity,
             pitch,
             tonal,
             music,
-            echo: 0.0,
+            echo,
         }
     }
 

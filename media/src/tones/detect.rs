@@ -49,6 +49,11 @@ const BUSY_FRAMES: u32 = 8;
 const BUSY: std::ops::RangeInclusive<f32> = 590.0..=650.0;
 /// A beep lasts from 0.1 to 1.1 s.
 const BEEP_FRAMES: std::ops::RangeInclusive<u32> = 5..=55;
+/// A machine's tone varies by less than this, in dB and in Hz.
+const MACHINE_LEVEL: f32 = 1.5;
+const MACHINE_HERTZ: f32 = 8.0;
+/// After a beep it is quieter by at least this, in dB; in the middle of speech it is not.
+const DROP: f32 = 8.0;
 /// Frames without a tone after which a tone is over: 60 ms.
 const OVER: u32 = 3;
 /// A tone that comes again within this many frames is a cadence, not a beep: 5 s.
@@ -81,11 +86,23 @@ pub enum Heard {
 struct Run {
     kind: Kind,
     frames: u32,
-    /// Lowest and highest level, in dBFS, between the first frame and the latest, which may be half filled.
+    /// Lowest and highest level, in dBFS, and frequency, in Hz, between the first frame and the latest, which may be
+    /// half filled.
     levels: (f32, f32),
-    latest_level: f32,
+    hertz: (f32, f32),
+    latest: (f32, f32),
     /// Whether it was reported already.
     named: bool,
+}
+
+impl Kind {
+    /// The frequency by which steadiness is judged.
+    const fn hertz(self) -> f32 {
+        match self {
+            Self::Single(hz) | Self::Pair(hz, _) => hz,
+            Self::None | Self::Key(..) => 0.0,
+        }
+    }
 }
 
 impl Run {
@@ -94,17 +111,19 @@ impl Run {
             kind,
             frames: 1,
             levels: (f32::MAX, f32::MIN),
-            latest_level: level,
+            hertz: (f32::MAX, f32::MIN),
+            latest: (level, kind.hertz()),
             named: false,
         }
     }
 
-    fn go_on(&mut self, level: f32) {
+    fn go_on(&mut self, kind: Kind, level: f32) {
         if self.frames > 1 {
-            self.levels.0 = self.levels.0.min(self.latest_level);
-            self.levels.1 = self.levels.1.max(self.latest_level);
+            let (level, hertz) = self.latest;
+            self.levels = (self.levels.0.min(level), self.levels.1.max(level));
+            self.hertz = (self.hertz.0.min(hertz), self.hertz.1.max(hertz));
         }
-        self.latest_level = level;
+        self.latest = (level, kind.hertz());
         self.frames += 1;
     }
 
@@ -112,6 +131,11 @@ impl Run {
     fn beats(&self) -> bool {
         matches!(self.kind, Kind::Single(hz) if BEATING.contains(&hz))
             && self.levels.1 - self.levels.0 > BEAT
+    }
+
+    /// Whether it is as steady as only machines are.
+    fn is_steady(&self) -> bool {
+        self.levels.1 - self.levels.0 < MACHINE_LEVEL && self.hertz.1 - self.hertz.0 < MACHINE_HERTZ
     }
 }
 
@@ -156,8 +180,8 @@ impl ToneDetector {
         }
         let kind = classify(lines, level);
         if same(self.run.kind, kind) {
-            self.run.go_on(level);
-            return self.name_running();
+            self.run.go_on(kind, level);
+            return self.name_running(level);
         }
         let over = std::mem::replace(&mut self.run, Run::new(kind, level));
         if over.kind == Kind::None || over.frames < 2 {
@@ -176,9 +200,9 @@ impl ToneDetector {
     }
 
     /// Names a tone that is still sounding.
-    fn name_running(&mut self) -> Option<Heard> {
+    fn name_running(&mut self, level: f32) -> Option<Heard> {
         if self.run.kind == Kind::None {
-            return self.name_over();
+            return self.name_over(level);
         }
         if self.run.named || self.continues() {
             return None;
@@ -239,12 +263,12 @@ impl ToneDetector {
     }
 
     /// Names a single tone once it is certainly over, when its length and what came before it tell what it was.
-    fn name_over(&mut self) -> Option<Heard> {
+    fn name_over(&mut self, level: f32) -> Option<Heard> {
         let (over, ago) = self.ended[0];
         let Kind::Single(hz) = over.kind else {
             return None;
         };
-        if ago != OVER || over.named || over.levels.1 - over.levels.0 > 3.0 {
+        if ago != OVER || over.named {
             return None;
         }
         self.ended[0].0.named = true;
@@ -256,7 +280,13 @@ impl ToneDetector {
             frames if progress && frames >= RINGBACK_FRAMES => Tone::Ringback,
             frames if progress && frames >= BUSY_FRAMES => Tone::Busy,
             _ if again && FAX_CALLING.contains(&hz) => Tone::Fax,
-            frames if BEEP_FRAMES.contains(&frames) && !over.beats() => Tone::Beep,
+            frames
+                if BEEP_FRAMES.contains(&frames)
+                    && over.is_steady()
+                    && level < over.levels.0 - DROP =>
+            {
+                Tone::Beep
+            }
             _ => return None,
         };
         Some(Heard::Tone(tone))

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::prosody::{Memory, Prosody};
 use crate::{FRAME_TIME, pitch::Pitch, vad::Activity};
 
 /// The most edges in one tick.
@@ -17,11 +18,11 @@ pub enum Edge {
         /// Likelihood that this is the agent's own voice coming back, 0.0 (surely not) to 1.0 (surely).
         echo: f32,
     },
-    /// Speech goes on; every 100 ms, and at once when its echo likelihood changes much.
+    /// Speech goes on; every 100 ms, and at once when it turns out to be an echo, or not to be one.
     Going {
-        /// Time since it began.
+        /// Time since it began, without the silence at its end.
         voiced: Duration,
-        /// As in [`Edge::Started`], of the last 200 ms.
+        /// As in [`Edge::Started`], of the last 100 ms.
         echo: f32,
     },
     /// Speech ended.
@@ -39,17 +40,6 @@ pub enum Edge {
     Music(bool),
     /// A key was pressed by the callee, sent as a tone in the sound: `0`-`9`, `*`, `#`, `A`-`D`.
     Dtmf(char),
-}
-
-/// The shape of the last syllables before a silence. Zero where it could not be measured.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Prosody {
-    /// Pitch movement over the last 300 ms of voice, in semitones (negative: falling).
-    pub pitch_slope: f32,
-    /// Energy of the last 200 ms relative to the whole stretch, in dB (negative: fading).
-    pub energy_drop: f32,
-    /// Length of the last voiced run; it is lengthened before a pause that ends nothing.
-    pub last_voiced: Duration,
 }
 
 /// Tones that are told apart.
@@ -74,8 +64,11 @@ const ON_CLEAR: f32 = 0.45;
 /// Scores below this are no speech, in the middle of it. The detector falls slowly after speech: the level tells
 /// its end.
 const OFF: f32 = 0.3;
-/// Evidence that makes a start: a frame gives one, or two when both score and pitch speak for it.
-const START: u32 = 2;
+/// A clear pitch, this far above the noise in dB, makes up for a detector that is in doubt.
+const ON_PITCHED: f32 = 0.27;
+const ABOVE_PITCHED: f32 = 10.0;
+/// Evidence that makes a start: one frame where all speaks for it, two with a good score, four with a clear pitch.
+const START: u32 = 4;
 /// Weight of silence that makes an end: a frame counts [`SURE`] where nothing is heard, 1 where it is doubtful. So
 /// an end takes 100 ms, or 200 ms where speech fades away or dips into noise.
 const END: u32 = 10;
@@ -99,6 +92,10 @@ const SURE_RANGE: f32 = 45.0;
 const FORGET: f32 = 0.2;
 /// A voice has at least this strength of pitch.
 const PITCH_STRENGTH: f32 = 0.75;
+/// Sound this likely to be an echo is no evidence of a voice.
+const ECHO: f32 = 0.7;
+/// The reported likelihood changes by this much of the difference per frame: it remembers 100 ms.
+const ECHO_WEIGHT: f32 = 0.3;
 /// The start of speech is looked for this many frames back.
 const LOOK_BACK: u32 = 10;
 
@@ -130,10 +127,14 @@ pub(crate) struct Edges {
     silence: u32,
     /// The loudest moment of late, in dBFS.
     peak: f32,
+    /// Likelihood of an echo, averaged, and as last reported.
+    echo: f32,
+    reported_echo: f32,
+    memory: Memory,
 }
 
 impl Edges {
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             speaking: false,
             music: false,
@@ -143,6 +144,9 @@ impl Edges {
             silent: 0,
             silence: 0,
             peak: QUIETEST,
+            echo: 0.0,
+            reported_echo: 0.0,
+            memory: Memory::new(),
         }
     }
 
@@ -152,6 +156,7 @@ impl Edges {
     }
 
     pub(crate) fn process(&mut self, found: Findings, edges: &mut Vec<Edge>) {
+        self.memory.note(found.pitch, found.activity.level);
         if found.music != self.music {
             self.music = found.music;
             edges.push(Edge::Music(found.music));
@@ -173,7 +178,8 @@ impl Edges {
             noise,
         } = found.activity;
         let above = level - noise;
-        if found.tonal || found.music || level < QUIETEST || above < ABOVE_NOISE {
+        let other = found.tonal || found.music || found.echo >= ECHO;
+        if other || level < QUIETEST || above < ABOVE_NOISE {
             self.rising = 0;
             self.evidence = 0;
             return;
@@ -181,20 +187,26 @@ impl Edges {
         self.rising += 1;
         let pitched = found.pitch.strength >= PITCH_STRENGTH;
         let clear = above >= CLEAR;
-        self.evidence += match score {
-            score if score >= ON => 1 + u32::from(pitched && clear),
-            score if score >= ON_CLEAR && (clear || pitched) => 1,
-            _ => {
-                self.evidence = 0;
-                0
-            }
+        let evidence = match score {
+            score if score >= ON && pitched && clear => START,
+            score if score >= ON || score >= ON_CLEAR && (clear || pitched) => START / 2,
+            score if score >= ON_PITCHED && pitched && above >= ABOVE_PITCHED => START / 4,
+            _ => 0,
+        };
+        self.evidence = if evidence > 0 {
+            self.evidence + evidence
+        } else {
+            self.evidence.saturating_sub(START / 4)
         };
         if self.evidence >= START {
             self.speaking = true;
             self.length = self.rising.min(LOOK_BACK);
             self.silent = 0;
             self.silence = 0;
+            self.memory.begin(self.length as usize);
             self.peak = level;
+            self.echo = found.echo;
+            self.reported_echo = found.echo;
             edges.push(Edge::Started {
                 voiced: FRAME_TIME * self.length,
                 echo: found.echo,
@@ -213,7 +225,8 @@ impl Edges {
         let at_least = |above_noise: f32, range: f32| {
             level >= (noise + above_noise).max(self.peak - range).max(QUIETEST)
         };
-        if at_least(ABOVE_NOISE_WITHIN, RANGE) && score >= OFF && !found.tonal {
+        let own = found.tonal || found.echo >= ECHO;
+        if at_least(ABOVE_NOISE_WITHIN, RANGE) && score >= OFF && !own {
             self.silent = 0;
             self.silence = 0;
         } else {
@@ -221,12 +234,15 @@ impl Edges {
             let sure = !at_least(SURE_ABOVE_NOISE, SURE_RANGE) || found.tonal;
             self.silence += if sure { SURE } else { 1 };
         }
+        self.echo += ECHO_WEIGHT * (found.echo - self.echo);
+        let turned = (self.echo >= ECHO) != (self.reported_echo >= ECHO);
         if self.silence >= END {
             self.end(edges);
-        } else if self.length.is_multiple_of(REPORT) {
+        } else if turned || self.length.is_multiple_of(REPORT) {
+            self.reported_echo = self.echo;
             edges.push(Edge::Going {
-                voiced: FRAME_TIME * self.length,
-                echo: found.echo,
+                voiced: FRAME_TIME * (self.length - self.silent),
+                echo: self.echo,
             });
         }
     }
@@ -235,7 +251,7 @@ impl Edges {
         edges.push(Edge::Ended {
             silence: FRAME_TIME * self.silent,
             voiced: FRAME_TIME * (self.length - self.silent),
-            prosody: Prosody::default(),
+            prosody: self.memory.end(self.silent as usize),
         });
         self.speaking = false;
         self.rising = 0;

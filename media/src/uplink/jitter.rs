@@ -363,3 +363,6 @@ fn after(packet: &Packet) -> u32 {
 fn in_samples(time: Duration) -> i64 {
     i64::try_from(time.as_micros() / 125).unwrap_or(i64::MAX / 4)
 }
+
+#[cfg(test)]
+mod tests;
