@@ -89,7 +89,8 @@ pub fn find(name: &str, folder: Option<&Path>) -> Result<Found, DialError> {
         )));
     };
     let file = format!("{name}.{EXTENSION}");
-    let scenario = parse(&file, text).map_err(|error| DialError(error.to_string()))?;
+    let scenario =
+        parse(&file, text).map_err(|error| DialError(format!("The scenario {error}.")))?;
     Ok(Found {
         file,
         folder: None,
@@ -115,7 +116,8 @@ fn read(path: &Path) -> Result<Found, DialError> {
         return Err(fail(format!("it is not a file of at most {most} KiB")));
     }
     let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
-    let scenario = parse(&file, &text).map_err(|error| DialError(error.to_string()))?;
+    let scenario =
+        parse(&file, &text).map_err(|error| DialError(format!("The scenario {error}.")))?;
     let folder = path.parent().map(Path::to_owned);
     Ok(Found {
         file,

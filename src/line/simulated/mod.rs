@@ -193,10 +193,10 @@ impl SimulatedLine {
     }
 }
 
-/// Returns how long sound takes to the callee's ear: the network, the earpiece's buffer, and half a frame for the
-/// clocks that do not tick together.
+/// Returns how long sound takes to the callee's ear: the network, the packets that the earpiece waits for after the
+/// first, and half a frame for the clocks that do not tick together.
 fn playout_delay(network: &NetworkConfig) -> Duration {
-    network.delay + network.jitter + FRAME_TIME * earpiece::DEPTH as u32 + FRAME_TIME / 2
+    network.delay + network.jitter + FRAME_TIME * (earpiece::DEPTH as u32 - 1) + FRAME_TIME / 2
 }
 
 /// A line on which a recording is played as it is.

@@ -85,7 +85,9 @@ async fn bad_scenarios_are_refused_and_named() {
     let file = bad.scenario.clone().unwrap();
     let sentence = refused(&line, bad).await;
     assert!(
-        sentence.starts_with(&format!("{file}, line 1: expected a length of time")),
+        sentence.starts_with(&format!(
+            "The scenario {file}, line 1: expected a length of time"
+        )),
         "{sentence}"
     );
     let unknown = DialRequest {

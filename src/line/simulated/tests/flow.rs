@@ -291,6 +291,32 @@ async fn a_voice_that_fails_fails_the_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_leg_knows_how_late_the_callee_hears() {
+    for delay in [0, 60] {
+        let folder = tempfile::tempdir().unwrap();
+        let probe = Probe::default();
+        let line = line(SimulatedOptions {
+            probe: Some(probe.clone()),
+            ..SimulatedOptions::default()
+        });
+        let text = format!(
+            "ring: 1 s\nnoise: none\nnetwork: clean delay {delay} ms\n---\nwait 3 s\nhang up"
+        );
+        let request = scenario(folder.path(), &text);
+        let claimed = line.dial(request.clone()).await.unwrap().playout_delay;
+        call(&line, request, vec![Deed::Hums(2000, 3000)]).await;
+        let heard = &probe.calls()[1].heard;
+        let first = heard.iter().position(|sample| *sample != 0).unwrap() as u64 / 8;
+        // The agent's first packet left 1007 ms after the answer.
+        let late = ms(first).saturating_sub(ms(1007));
+        assert!(
+            late.abs_diff(claimed) <= ms(10),
+            "{late:?} late, claimed {claimed:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_probe_tells_what_the_callee_heard_and_felt() {
     let folder = tempfile::tempdir().unwrap();
     let probe = Probe::default();
