@@ -5,27 +5,20 @@
     reason = "a test that cannot go on says so by a panic"
 )]
 
-use std::{
-    path::Path,
-    process::{Command, Output},
-    sync::Arc,
-};
+use std::{net::TcpListener, path::Path, process::Output, sync::Arc};
 
 use agentphone::{
     admin::socket::Socket,
     store::{DataFolder, RedbStore, Secret, Store},
 };
+use rustix::process::Signal;
+use process::{Process, program};
+
+mod process;
 
 /// Runs the program with an environment of its own.
 fn agentphone(home: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_agentphone"))
-        .args(arguments)
-        .env_clear()
-        .env("HOME", home)
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .envs(env.iter().copied())
-        .output()
-        .unwrap()
+    program(home, env).args(arguments).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -104,6 +97,193 @@ fn keys_are_made_listed_and_revoked_while_another_process_has_the_database() {
     assert_eq!(store.list_keys().unwrap().len(), 3);
     server.abort();
     drop(entered);
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked_while_a_server_runs() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Process::start(home.path(), &[]);
+    try_keys(home.path());
+    server.signal(Signal::TERM);
+    let (status, log) = server.end();
+    assert!(status.success(), "{log}");
+    let list = printed(&agentphone(home.path(), &["keys", "list"], &[]));
+    assert_eq!(list.lines().count(), 4, "{list}");
+}
+
+#[test]
+fn a_server_stops_at_either_signal_and_leaves_nothing_in_the_way() {
+    let home = tempfile::tempdir().unwrap();
+    for signal in [Signal::INT, Signal::TERM] {
+        let server = Process::start(home.path(), &[]);
+        assert!(server.url.starts_with("http://127.0.0.1:") && !server.url.ends_with(":0"));
+        server.signal(signal);
+        let (status, log) = server.end();
+        assert_eq!(status.code(), Some(0), "{log}");
+        assert!(log.contains("no new calls"), "{log}");
+    }
+}
+
+#[test]
+fn a_server_that_cannot_start_says_what_to_do() {
+    let home = tempfile::tempdir().unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = agentphone(home.path(), &["serve", "--listen", &address], &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains(&format!("Cannot listen at {address}")) && said.contains("--listen"),
+        "{said}"
+    );
+    assert!(output.stdout.is_empty());
+
+    let _server = Process::start(home.path(), &[]);
+    let second = agentphone(home.path(), &["serve", "--listen", "127.0.0.1:0"], &[]);
+    assert_eq!(second.status.code(), Some(1));
+    assert!(
+        text(&second.stderr).contains("in use by another process"),
+        "{}",
+        text(&second.stderr)
+    );
+}
+
+#[test]
+fn doctor_tells_what_is_there_and_what_is_missing() {
+    let home = tempfile::tempdir().unwrap();
+    let free = ("AGENTPHONE__SERVER__LISTEN", "127.0.0.1:0");
+    let healthy = printed(&agentphone(home.path(), &["doctor"], &[free]));
+    for name in [
+        "data folder",
+        "disk space",
+        "address",
+        "line",
+        "speech to text",
+        "text to speech",
+    ] {
+        assert!(
+            healthy.contains(&format!("ok       {name}")),
+            "{name}: {healthy}"
+        );
+    }
+    let doctor = |name: &str, value: &str, expected: &str| {
+        let output = agentphone(home.path(), &["doctor"], &[free, (name, value)]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        let said = text(&output.stdout);
+        assert!(
+            said.contains("missing") && said.contains(expected),
+            "{said}"
+        );
+    };
+    doctor(
+        "AGENTPHONE__STT__POCKETSPHINX__MODELS",
+        "/no/such/folder",
+        "pocketsphinx-en-us",
+    );
+    doctor("AGENTPHONE__TTS__FLITE__VOICE", "darth", "one of rms");
+    doctor(
+        "AGENTPHONE__LINE__SIMULATED__SCENARIO",
+        "nothing",
+        "nothing",
+    );
+    doctor(
+        "AGENTPHONE__LINE__SIMULATED__SCENARIO_DIR",
+        "/no/such/folder",
+        "scenario_dir",
+    );
+    doctor("AGENTPHONE__DATA__DIR", "/proc/here", "/proc/here");
+    doctor("AGENTPHONE__NO__SUCH", "1", "unknown key `no.such`");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    let output = agentphone(
+        home.path(),
+        &["doctor"],
+        &[("AGENTPHONE__SERVER__LISTEN", &taken)],
+    );
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_call_needs_a_key_and_a_server() {
+    let home = tempfile::tempdir().unwrap();
+    let call = ["call", "+14155551234", "--objective", "Book a table"];
+    let output = agentphone(home.path(), &call, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("--key"));
+    let nobody = [
+        ("AGENTPHONE_KEY", "k"),
+        ("AGENTPHONE_URL", "http://127.0.0.1:1"),
+    ];
+    let output = agentphone(home.path(), &call, &nobody);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("No server answers at http://127.0.0.1:1"));
+}
+
+#[test]
+fn a_call_is_followed_to_its_end() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Process::start(home.path(), &[]);
+    let key = printed(&agentphone(home.path(), &["keys", "create"], &[]));
+    let env = [
+        ("AGENTPHONE_KEY", key.trim_end()),
+        ("AGENTPHONE_URL", &server.url),
+    ];
+    let call = |extra: &[&str]| {
+        let mut arguments = vec![
+            "call",
+            "+14155551234",
+            "--objective",
+            "Book a table for 2 at 7pm",
+        ];
+        arguments.extend(extra);
+        agentphone(home.path(), &arguments, &env)
+    };
+    let busy = call(&["--scenario", "busy", "--follow", "--json"]);
+    assert_eq!(busy.status.code(), Some(3), "{}", text(&busy.stderr));
+    let ended: serde_json::Value = serde_json::from_slice(&busy.stdout).unwrap();
+    assert_eq!(ended["data"]["failure"]["reason"], "busy");
+    assert!(
+        text(&busy.stderr).contains("status    failed: The line was busy"),
+        "{}",
+        text(&busy.stderr)
+    );
+
+    let queued = printed(&call(&["--scenario", "no-answer"]));
+    assert!(
+        queued.starts_with("cl_") && queued.lines().count() == 1,
+        "{queued}"
+    );
+    for (extra, expected) in [
+        (["--scenario", "nothing"], "nothing"),
+        (
+            ["--callee-audio", "/no/such.wav"],
+            "/no/such.wav: cannot be read",
+        ),
+        (["--website", "ftp://x"], "website"),
+        (["--line", "carrier-pigeon"], "'line'"),
+    ] {
+        let refused = call(&extra);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            text(&refused.stderr).contains(expected),
+            "{}",
+            text(&refused.stderr)
+        );
+    }
+    let stranger = [
+        ("AGENTPHONE_KEY", "ak_live_x"),
+        ("AGENTPHONE_URL", server.url.as_str()),
+    ];
+    let refused = agentphone(
+        home.path(),
+        &["call", "+14155551234", "--objective", "x"],
+        &stranger,
+    );
+    assert!(
+        text(&refused.stderr).contains("401"),
+        "{}",
+        text(&refused.stderr)
+    );
 }
 
 #[test]

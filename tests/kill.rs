@@ -1,0 +1,308 @@
+//! The real server killed by SIGKILL in the middle of real calls, again and again: no call, no turn and no credit
+//! is lost or doubled, and every recording can be played.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so by a panic"
+)]
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::Path,
+};
+
+use agentphone::store::{DataFolder, Entry, LedgerEntry, RedbStore, Secret, Store};
+use futures_util::StreamExt;
+use protocol::ids::AccountId;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use process::{Process, program};
+use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
+
+mod process;
+
+/// How often the server is killed; `AGENTPHONE_TEST_KILLS` sets another number.
+const KILLS: u32 = 8;
+/// Calls made in each life of the server, more than run at the same time.
+const CALLS: usize = 3;
+/// Credits of the account.
+const CREDITS: i64 = 1_000_000;
+
+const ENV: &[(&str, &str)] = &[
+    ("AGENTPHONE__BILLING__FREE_CREDITS", "1000000"),
+    ("AGENTPHONE__CALLS__MAX_CONCURRENT", "2"),
+    ("AGENTPHONE__SERVER__CREATIONS_PER_MINUTE", "100000"),
+    ("AGENTPHONE__SERVER__READS_PER_MINUTE", "100000"),
+];
+
+struct Client {
+    http: reqwest::Client,
+    url: String,
+    key: String,
+}
+
+impl Client {
+    async fn get(&self, path: &str) -> Value {
+        let url = format!("{}/api/v1/{path}", self.url);
+        let answer = self
+            .http
+            .get(url)
+            .header("x-api-key", &self.key)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), 200, "{path}");
+        answer.json().await.unwrap()
+    }
+
+    async fn create(&self, scenario: &str) -> String {
+        let body = json!({
+            "to_phone_number": "+14155551234",
+            "objective": "Book a table for 2 at 7pm",
+            "scenario": scenario,
+        });
+        let url = format!("{}/api/v1/calls", self.url);
+        let request = self
+            .http
+            .post(url)
+            .header("x-api-key", &self.key)
+            .json(&body);
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 202);
+        let body: Value = answer.json().await.unwrap();
+        body["data"]["call_id"].as_str().unwrap().to_owned()
+    }
+
+    /// Follows the live socket of a call for this many events, or until it closes.
+    async fn watch(&self, id: &str, events: usize) {
+        let url = format!("{}/api/v1/calls/{id}/live", self.url.replace("http", "ws"));
+        let mut request = url.into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("x-api-key", self.key.parse().unwrap());
+        let (socket, _) = connect_async(request).await.unwrap();
+        socket.take(events).for_each(async |_| {}).await;
+    }
+}
+
+/// What a client knows of a call and may rely on.
+type Known = HashMap<String, Value>;
+
+async fn look(client: &Client, known: &mut Known) {
+    for (id, call) in known.iter_mut() {
+        *call = client.get(&format!("calls/{id}")).await["data"].take();
+    }
+}
+
+fn is_final(call: &Value) -> bool {
+    matches!(
+        call["status"].as_str().unwrap(),
+        "completed" | "canceled" | "failed"
+    )
+}
+
+/// Checks that what was known before the kill is true after the restart.
+fn compare(before: &Known, after: &Known) {
+    for (id, old) in before {
+        let new = &after[id];
+        let turns = |call: &Value| call["turns"].as_array().unwrap().clone();
+        assert!(
+            turns(new).starts_with(&turns(old)),
+            "{id} lost turns: {old} {new}"
+        );
+        if is_final(old) {
+            for field in [
+                "status",
+                "outcome",
+                "failure",
+                "ended_at",
+                "duration_seconds",
+            ] {
+                assert_eq!(old[field], new[field], "{id} {field}");
+            }
+        } else if old["status"] != "queued" {
+            // It rang or ran: it is over now, and not by itself.
+            assert!(is_final(new), "{id}: {new}");
+        }
+    }
+}
+
+/// Checks the ledger, with nobody else at the database; returns the balance.
+fn check_money(ledger: &[LedgerEntry], known: &Known) -> i64 {
+    let mut sum = 0;
+    let mut references = HashSet::new();
+    for (index, entry) in ledger.iter().enumerate() {
+        sum += entry.amount;
+        assert_eq!((entry.seq, entry.balance), (index as u64 + 1, sum));
+        assert!(
+            references.insert(entry.entry.reference()),
+            "doubled: {entry:?}"
+        );
+    }
+    for id in known.keys() {
+        assert!(
+            references.contains(&format!("reserve/{id}")),
+            "{id} was not paid"
+        );
+    }
+    let reserved = ledger
+        .iter()
+        .filter(|line| matches!(line.entry, Entry::Reserve { .. }));
+    assert_eq!(
+        reserved.count(),
+        known.len(),
+        "calls that nobody made were paid"
+    );
+    sum
+}
+
+fn check_recordings(folder: &DataFolder, known: &Known) {
+    for file in std::fs::read_dir(folder.recordings()).unwrap() {
+        let path = file.unwrap().path();
+        let id = path.file_stem().unwrap().to_str().unwrap();
+        // A recording that is being made grows; its header is right again when it ends.
+        if !known.get(id).is_some_and(is_final) {
+            continue;
+        }
+        let sound = hound::WavReader::open(&path).unwrap();
+        let length = std::fs::metadata(&path).unwrap().len();
+        let frames = u64::from(sound.duration());
+        assert_eq!(sound.spec().channels, 2, "{id}");
+        assert!(
+            length.abs_diff(44 + frames * 4) < 128,
+            "{id}: {frames} frames in {length} bytes"
+        );
+    }
+}
+
+fn account_of(store: &dyn Store, secret: &Secret, key: &str) -> AccountId {
+    store
+        .find_key(&secret.hash_key(key))
+        .unwrap()
+        .unwrap()
+        .account
+}
+
+fn make_key(home: &Path) -> String {
+    let output = program(home, ENV)
+        .args(["keys", "create"])
+        .output()
+        .unwrap();
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .trim_end()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn calls_turns_credits_and_recordings_survive_kills() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let kills = std::env::var("AGENTPHONE_TEST_KILLS").map_or(KILLS, |text| text.parse().unwrap());
+    let home = tempfile::tempdir().unwrap();
+    let folder = DataFolder::open(&home.path().join(".local/share/agentphone")).unwrap();
+    let key = make_key(home.path());
+    let mut random = fastrand::Rng::with_seed(5);
+    let mut known = Known::new();
+    let (mut interrupted, mut turns) = (0, 0);
+    for _ in 0..kills {
+        let server = Process::start(home.path(), ENV);
+        let client = Client {
+            http: reqwest::Client::new(),
+            url: server.url.clone(),
+            key: key.clone(),
+        };
+        let before = known.clone();
+        look(&client, &mut known).await;
+        compare(&before, &known);
+        check_recordings(&folder, &known);
+        let mut newest = String::new();
+        for _ in 0..CALLS {
+            let scenario = random
+                .choice(["books", "interrupts", "busy", "full"])
+                .unwrap();
+            newest = client.create(scenario).await;
+            known.insert(newest.clone(), json!({"status": "queued", "turns": []}));
+        }
+        let first = known
+            .keys()
+            .find(|id| !is_final(&known[*id]))
+            .cloned()
+            .unwrap_or(newest);
+        client.watch(&first, random.usize(1..34)).await;
+        look(&client, &mut known).await;
+        server.signal(Signal::KILL);
+        server.end();
+
+        let store = RedbStore::open(&folder.database()).unwrap();
+        let secret = Secret::open(&folder.secret()).unwrap();
+        let ledger = store.ledger(&account_of(&store, &secret, &key)).unwrap();
+        check_money(&ledger, &known);
+        let hit = store.unfinished_calls().unwrap();
+        interrupted += hit.len();
+        turns += hit
+            .iter()
+            .map(|stored| stored.call.turns.len())
+            .sum::<usize>();
+    }
+    assert!(
+        interrupted >= kills as usize,
+        "the kills hit {interrupted} running calls"
+    );
+    assert!(turns > 0, "no call was killed that had turns already");
+    end_all(home.path(), &folder, &key, known).await;
+}
+
+/// Lets a last server end everything, and counts once more.
+async fn end_all(home: &Path, folder: &DataFolder, key: &str, mut known: Known) {
+    let server = Process::start(home, ENV);
+    let client = Client {
+        http: reqwest::Client::new(),
+        url: server.url.clone(),
+        key: key.to_owned(),
+    };
+    let before = known.clone();
+    look(&client, &mut known).await;
+    compare(&before, &known);
+    for (id, _) in known.iter().filter(|(_, call)| !is_final(call)) {
+        let url = format!("{}/api/v1/calls/{id}/cancel?mode=now", client.url);
+        let request = client.http.post(url).header("x-api-key", key);
+        assert!(request.send().await.unwrap().status().is_success());
+        client.watch(id, usize::MAX).await;
+    }
+    look(&client, &mut known).await;
+    assert!(known.values().all(is_final));
+    let credits = client.get("account").await["data"]["credits_remaining"]
+        .as_i64()
+        .unwrap();
+    server.signal(Signal::TERM);
+    let (status, said) = server.end();
+    assert!(status.success(), "{said}");
+    check_recordings(folder, &known);
+
+    let store = RedbStore::open(&folder.database()).unwrap();
+    let secret = Secret::open(&folder.secret()).unwrap();
+    let ledger = store.ledger(&account_of(&store, &secret, key)).unwrap();
+    assert_eq!(check_money(&ledger, &known), credits);
+    assert_eq!(
+        ledger.len(),
+        1 + 2 * known.len(),
+        "each call is reserved once and closed once"
+    );
+    let spent = ledger
+        .iter()
+        .filter(|line| matches!(line.entry, Entry::Settle { .. }))
+        .count();
+    assert_eq!(credits, CREDITS - i64::try_from(spent).unwrap());
+    for call in known
+        .values()
+        .filter(|call| call["failure"]["reason"] == "interrupted_by_restart")
+    {
+        let id = call["call_id"].as_str().unwrap();
+        let back = |line: &LedgerEntry| matches!(&line.entry, Entry::GiveBack { call } if call.as_str() == id);
+        assert!(
+            ledger.iter().any(back),
+            "{id} was interrupted and its credit kept"
+        );
+    }
+    assert!(store.unfinished_calls().unwrap().is_empty());
+}

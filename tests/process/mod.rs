@@ -1,0 +1,75 @@
+//! A server as a process of its own, for tests that stop or kill it.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::Path,
+    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running `agentphone serve`. Killed when dropped.
+pub(crate) struct Process {
+    child: Child,
+    log: Option<ChildStderr>,
+    /// Where it listens: `http://…`.
+    pub(crate) url: String,
+}
+
+/// Prepares the program with an environment of its own.
+pub(crate) fn program(home: &Path, env: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_agentphone"));
+    command
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .envs(env.iter().copied());
+    command
+}
+
+impl Process {
+    /// Starts a server on a free port and waits until it is ready.
+    pub(crate) fn start(home: &Path, env: &[(&str, &str)]) -> Self {
+        let mut child = program(home, env)
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let mut log = child.stderr.take();
+        let Some(url) = line.trim_end().strip_prefix("listening on ") else {
+            let _ = child.kill();
+            let mut said = String::new();
+            log.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("no server: {line:?} {said}");
+        };
+        Self {
+            url: url.to_owned(),
+            child,
+            log,
+        }
+    }
+
+    /// Sends a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end; returns how it ended and what it logged.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let mut said = String::new();
+        self.log.take().unwrap().read_to_string(&mut said).unwrap();
+        (self.child.wait().unwrap(), said)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
