@@ -14,7 +14,7 @@ mod tests;
 
 pub use self::{
     load::ConfigError,
-    services::{Part, Services},
+    services::{Check, Part, Services},
 };
 
 /// The whole configuration. `Config::default()` is what an empty file means.

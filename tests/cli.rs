@@ -11,8 +11,8 @@ use agentphone::{
     admin::socket::Socket,
     store::{DataFolder, RedbStore, Secret, Store},
 };
-use rustix::process::Signal;
 use process::{Process, program};
+use rustix::process::Signal;
 
 mod process;
 
@@ -192,6 +192,11 @@ fn doctor_tells_what_is_there_and_what_is_missing() {
         "scenario_dir",
     );
     doctor("AGENTPHONE__DATA__DIR", "/proc/here", "/proc/here");
+    doctor(
+        "AGENTPHONE__LLM__OPENAI__BASE_URL",
+        "http://127.0.0.1:1/v1",
+        "cannot be reached",
+    );
     doctor("AGENTPHONE__NO__SUCH", "1", "unknown key `no.such`");
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let taken = taken.local_addr().unwrap().to_string();

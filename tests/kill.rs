@@ -13,10 +13,10 @@ use std::{
 
 use agentphone::store::{DataFolder, Entry, LedgerEntry, RedbStore, Secret, Store};
 use futures_util::StreamExt;
+use process::{Process, program};
 use protocol::ids::AccountId;
 use rustix::process::Signal;
 use serde_json::{Value, json};
-use process::{Process, program};
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 mod process;

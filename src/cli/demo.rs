@@ -8,7 +8,11 @@ use protocol::{ids::KeyMode, rest::Call};
 use serde_json::json;
 
 use super::{Failure, Place, call::watch, client::Client, complain, log, render::achieved, say};
-use crate::{app::App, config::Config, driver::clock};
+use crate::{
+    app::App,
+    config::{Check, Config},
+    driver::clock,
+};
 
 /// How long the call may take.
 const LIMIT: Duration = Duration::from_secs(85);
@@ -31,6 +35,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     .config()?;
     config.server.listen.set_port(0);
     config.server.public_url.clear();
+    config.calls.drain_seconds = 5;
     config.log.level = "warn".into();
     log::start(&config.log);
     // Kept after the demo: the recording is in it.
@@ -88,7 +93,7 @@ async fn call(app: &App, config: &Config, scenario: Option<String>) -> Result<bo
     say(&format!("\nGET {}/api/v1/calls/{id}", app.public_url()));
     say(&serde_json::to_string_pretty(&ended.raw)?);
     recording(app, &client, &ended.value.data).await?;
-    served_by(config);
+    served_by(config).await;
     Ok(achieved(&ended.value.data))
 }
 
@@ -108,9 +113,9 @@ async fn recording(app: &App, client: &Client, call: &Call) -> Result<(), Failur
     Ok(())
 }
 
-fn served_by(config: &Config) {
+async fn served_by(config: &Config) {
     say("\nserved by:");
-    for part in config.parts() {
+    for part in config.parts(Check::Local).await {
         let state = part.state.unwrap_or_else(|problem| problem);
         say(&format!("  {:<16}{state}", part.role));
     }

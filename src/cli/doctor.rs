@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 
 use super::{Failure, Place, data_dir, say};
 use crate::{
-    config::{Config, Part},
+    config::{Check, Config, Part},
     store::{DataFolder, RedbStore},
 };
 
@@ -56,11 +56,13 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         ("address", address(&config, running).await),
         ("public_url", public_url(&config)),
     ];
-    let parts = tokio::task::spawn_blocking({
-        let config = config.clone();
-        move || config.parts()
-    });
-    checks.extend(parts.await?.into_iter().flat_map(part));
+    checks.extend(
+        config
+            .parts(Check::Everything)
+            .await
+            .into_iter()
+            .flat_map(part),
+    );
     for (name, state) in &checks {
         all_good &= !matches!(state, State::Bad(_));
         show(name, state);

@@ -6,7 +6,7 @@ use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Place, data_dir, log, say};
-use crate::app::App;
+use crate::{app::App, config::Check};
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -26,7 +26,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     // From here on a signal ends the program in order, even while it is starting.
     let mut stop = Stop::new()?;
     let app = App::start(&config, &data_dir(&config)).await?;
-    for part in config.parts() {
+    for part in config.parts(Check::Local).await {
         match part.state {
             Ok(state) => tracing::info!("{}: {state}", part.role),
             Err(problem) => tracing::warn!("{} cannot be used: {problem}", part.role),

@@ -3,15 +3,19 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Config, LlmProvider, SttProvider, TtsProvider};
+use super::{Config, LlmProvider, OpenAi as OpenAiSettings, SttProvider, TtsProvider};
 use crate::{
     line::{
         Line,
         simulated::{SimulatedLine, SimulatedOptions, catalog},
     },
     provider::{
-        LanguageModel, ProviderError, SpeechToText, TextToSpeech, cached::Cached, flite::Flite,
-        pocketsphinx::PocketSphinx, rules::Rules,
+        LanguageModel, ProviderError, SpeechToText, TextToSpeech,
+        cached::Cached,
+        flite::Flite,
+        openai::{self, OpenAi},
+        pocketsphinx::PocketSphinx,
+        rules::Rules,
     },
     store::Cache,
 };
@@ -59,23 +63,39 @@ impl Services {
         Ok(Self {
             lines: vec![Arc::new(simulated(config, flite.clone()))],
             stt,
-            llm: Arc::new(Rules::new(&config.llm.rules.caller_name)),
+            llm: match config.llm.chosen() {
+                LlmProvider::OpenAi => Arc::new(OpenAi::new(config.model_options())?),
+                LlmProvider::Auto | LlmProvider::Rules => {
+                    Arc::new(Rules::new(&config.llm.rules.caller_name))
+                }
+            },
             tts: flite,
             voice: config.tts.flite.voice.clone(),
         })
     }
 }
 
+/// How thoroughly to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// What this machine alone can tell.
+    Local,
+    /// Services on the network are asked too, which may cost a fraction of a cent.
+    Everything,
+}
+
 impl Config {
-    /// Checks what the configuration chooses, without a call. May take a second.
-    #[must_use]
-    pub fn parts(&self) -> Vec<Part> {
-        vec![
-            self.line_part(),
-            self.stt_part(),
-            self.llm_part(),
-            self.tts_part(),
-        ]
+    /// Checks what the configuration chooses, without a call.
+    pub async fn parts(&self, check: Check) -> Vec<Part> {
+        let config = self.clone();
+        let local = tokio::task::spawn_blocking(move || {
+            (config.line_part(), config.stt_part(), config.tts_part())
+        });
+        let llm = self.llm_part(check).await;
+        match local.await {
+            Ok((line, stt, tts)) => vec![line, stt, llm, tts],
+            Err(_) => vec![llm],
+        }
     }
 
     fn line_part(&self) -> Part {
@@ -111,17 +131,56 @@ impl Config {
         }
     }
 
-    fn llm_part(&self) -> Part {
+    async fn llm_part(&self, check: Check) -> Part {
+        let role = "language model";
         match self.llm.chosen() {
-            LlmProvider::OpenAi | LlmProvider::Auto | LlmProvider::Rules => Part {
-                role: "language model",
+            LlmProvider::OpenAi => Part {
+                role,
+                state: self.check_model(check).await,
+                better: None,
+            },
+            LlmProvider::Auto | LlmProvider::Rules => Part {
+                role,
                 state: Ok(
-                    "none: built-in rules that book, ask for opening hours and prices".into(),
+                    "none: built-in rules that book and ask for opening hours and prices".into(),
                 ),
                 better: Some(
                     "set llm.openai.base_url to a server that speaks OpenAI's chat completions",
                 ),
             },
+        }
+    }
+
+    async fn check_model(&self, check: Check) -> Result<String, String> {
+        let options = self.model_options();
+        let place = if options.base_url.is_empty() {
+            openai::OPENAI_URL
+        } else {
+            &options.base_url
+        };
+        let name = format!("{} at {place}", options.model);
+        let model = OpenAi::new(options).map_err(|error| error.to_string())?;
+        let question = model.complete("This is a check.".into(), "Answer with the word ok.".into());
+        match question {
+            Some(question) if check == Check::Everything => match question.await {
+                Ok(_) => Ok(format!("{name}, which answers")),
+                Err(error) => Err(error.to_string()),
+            },
+            _ => Ok(name),
+        }
+    }
+
+    fn model_options(&self) -> openai::Options {
+        let OpenAiSettings {
+            base_url,
+            api_key,
+            model,
+        } = self.llm.openai.clone();
+        openai::Options {
+            base_url,
+            api_key: api_key.0,
+            model,
+            ..openai::Options::default()
         }
     }
 
