@@ -22,7 +22,7 @@ use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 mod process;
 
 /// How often the server is killed; `AGENTPHONE_TEST_KILLS` sets another number.
-const KILLS: u32 = 8;
+const KILLS: u32 = 20;
 /// Calls made in each life of the server, more than run at the same time.
 const CALLS: usize = 3;
 /// Credits of the account.
@@ -99,6 +99,27 @@ fn is_final(call: &Value) -> bool {
         call["status"].as_str().unwrap(),
         "completed" | "canceled" | "failed"
     )
+}
+
+/// A call that runs, or if none does, one that waits.
+fn running(known: &Known) -> Option<String> {
+    let unfinished = known.iter().filter(|(_, call)| !is_final(call));
+    unfinished
+        .max_by_key(|(_, call)| call["status"] != "queued")
+        .map(|(id, _)| id.clone())
+}
+
+async fn until_some_call_has_turns(client: &Client, known: &mut Known) {
+    for events in 1..200 {
+        look(client, known).await;
+        let talking = |call: &Value| !is_final(call) && call["turns"] != json!([]);
+        if known.values().any(talking) {
+            return;
+        }
+        let call = running(known).expect("calls that were made just now");
+        client.watch(&call, events).await;
+    }
+    panic!("no call came to its first turn");
 }
 
 /// Checks that what was known before the kill is true after the restart.
@@ -204,7 +225,7 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
     let mut random = fastrand::Rng::with_seed(5);
     let mut known = Known::new();
     let (mut interrupted, mut turns) = (0, 0);
-    for _ in 0..kills {
+    for kill in 0..kills {
         let server = Process::start(home.path(), ENV);
         let client = Client {
             http: reqwest::Client::new(),
@@ -223,13 +244,14 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
             newest = client.create(scenario).await;
             known.insert(newest.clone(), json!({"status": "queued", "turns": []}));
         }
-        let first = known
-            .keys()
-            .find(|id| !is_final(&known[*id]))
-            .cloned()
-            .unwrap_or(newest);
-        client.watch(&first, random.usize(1..34)).await;
-        look(&client, &mut known).await;
+        if kill % 4 == 3 {
+            until_some_call_has_turns(&client, &mut known).await;
+        } else {
+            look(&client, &mut known).await;
+            let call = running(&known).unwrap_or(newest);
+            client.watch(&call, random.usize(1..24)).await;
+            look(&client, &mut known).await;
+        }
         server.signal(Signal::KILL);
         server.end();
 
