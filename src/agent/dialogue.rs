@@ -200,7 +200,7 @@ impl Dialogue {
     fn outcome(&mut self, task: &Task, at: usize, heard: &Heard) {
         let fit = Fit::of(heard, task, self.target(task));
         if let Some(why) = heard.refusal()
-            && !(heard.is_overruled() && !fit.differs())
+            && (!heard.is_overruled() || fit.differs())
         {
             self.refuse(at, why);
             self.offered = fit.offers(true).map(|slots| (at, slots));

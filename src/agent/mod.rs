@@ -9,11 +9,13 @@ pub(crate) mod heard;
 mod judge;
 pub(crate) mod numbers;
 pub(crate) mod prompt;
+pub(crate) mod schema;
 pub(crate) mod task;
 pub(crate) mod when;
 pub(crate) mod words;
 
 pub use judge::judge;
+pub use schema::check_schema;
 
 /// What the agent knows of its task. Fixed when the call is created; nothing said on the line changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,20 +1,35 @@
 //! The verdict after a call: from what was heard, never from what was meant.
 
+mod model;
+mod result;
 mod rules;
+
+use call::Speaker;
 
 use super::{Brief, TranscriptTurn, Verdict};
 use crate::provider::LanguageModel;
 
 /// Judges a finished call.
 ///
-/// Looks only at the turns, which hold what was really heard. Never fails: when a configured model cannot judge, the
-/// rules do.
+/// Looks only at the turns, which hold what was really heard. Never fails: when a configured model cannot judge, or
+/// claims what the turns do not show, the rules do. Where the callee said nothing there is nothing to ask a model about.
 pub async fn judge(
     brief: &Brief,
     turns: &[TranscriptTurn],
     end: call::End,
     answered_by: call::AnsweredBy,
-    _model: Option<&dyn LanguageModel>,
+    model: Option<&dyn LanguageModel>,
 ) -> Verdict {
+    let heard = turns
+        .iter()
+        .any(|t| t.speaker == Speaker::Callee && !t.text.trim().is_empty());
+    if let Some(model) = model.filter(|_| heard)
+        && let Some(verdict) = model::judge(brief, turns, model).await
+    {
+        return verdict;
+    }
     rules::judge(brief, turns, end, answered_by)
 }
+
+#[cfg(test)]
+mod tests;

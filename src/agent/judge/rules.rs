@@ -5,7 +5,11 @@
 //! is achieved only if the agent took the offer and the callee confirmed it afterwards, and the details say which time
 //! it became. **Partial** is a yes without a confirmation, or a message left. Everything else is **not achieved**.
 
+mod facts;
+
 use call::{AnsweredBy, End, Speaker};
+
+use super::result;
 
 use crate::agent::{
     Brief, Evidence, Outcome, TranscriptTurn, Verdict,
@@ -37,15 +41,21 @@ pub(super) fn judge(
         evidence: Vec::new(),
     };
     let (outcome, details, summary) = judge.decide(end, answered_by);
+    let facts = facts::of(&judge, outcome, &details, &summary);
+    let result = brief
+        .result_schema
+        .as_ref()
+        .and_then(|schema| result::fill(schema, &facts));
     Verdict {
         outcome,
         details,
         summary,
-        result: None,
+        result,
         evidence: judge.evidence,
     }
 }
 
+/// One judgement under way.
 struct Judge<'a> {
     task: &'a Task,
     turns: &'a [TranscriptTurn],
