@@ -162,12 +162,15 @@ mod tests {
             .collect();
         files.sort();
         assert_eq!(files, names(None));
+        let guide = include_str!("../../../docs/scenarios.md");
         for name in files {
             let scenario = find(&name, None).unwrap().scenario;
             assert!(
                 scenario.about.ends_with('.'),
                 "{name} says what it is about"
             );
+            let listed = format!("`{name}`");
+            assert!(guide.contains(&listed), "docs/scenarios.md names {name}");
             let recording = |sound: &Sound| matches!(sound, Sound::Recording(_));
             assert!(
                 !scenario.sounds.iter().any(recording),
