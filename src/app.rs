@@ -12,8 +12,8 @@ use std::{
 
 use call::CallConfig;
 use protocol::{phone::PhoneRules, rest::Offer};
-use tokio::{net::TcpListener, task::JoinHandle};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpListener;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     admin::{Tools, socket::Socket},
@@ -52,8 +52,8 @@ pub struct App {
     secret: Secret,
     free_credits: u32,
     supervisor: Supervisor,
-    server: JoinHandle<()>,
-    admin: JoinHandle<()>,
+    server: AbortOnDropHandle<()>,
+    admin: AbortOnDropHandle<()>,
     closing: CancellationToken,
 }
 
@@ -66,9 +66,15 @@ impl App {
         let folder = DataFolder::open(data)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&folder).await?);
         let secret = Secret::open(&folder.secret())?;
+        // Whoever finds the database in use asks here, so this comes right after it.
+        let socket = Socket::bind(&folder)
+            .map_err(|error| StartError(format!("The control socket cannot be made: {error}.")))?;
+        let free_credits = config.billing.free_credits;
+        let admin = socket.run(store.clone(), secret.clone(), free_credits);
+        let admin = AbortOnDropHandle::new(tokio::spawn(admin));
         let (listener, address) = listen(config.server.listen).await?;
         let public_url = config.public_url(address);
-        let (supervisor, lines) = supervise(config, &folder, store.clone(), &public_url)?;
+        let (supervisor, lines) = supervise(config, &folder, store, &public_url)?;
         let recovered = supervisor.recover().await;
         let (queued, interrupted) = recovered.map_err(|error| StartError(error.to_string()))?;
         if queued + interrupted > 0 {
@@ -78,17 +84,14 @@ impl App {
                 "found calls that the last run left unfinished"
             );
         }
-        let socket = Socket::bind(&folder)
-            .map_err(|error| StartError(format!("The control socket cannot be made: {error}.")))?;
-        let free_credits = config.billing.free_credits;
-        let admin = tokio::spawn(socket.run(store, secret.clone(), free_credits));
         let app = server::App::new(
             supervisor.clone(),
             secret.clone(),
             interface(config, lines, &public_url),
         );
         let closing = CancellationToken::new();
-        let server = tokio::spawn(server::serve(listener, app, closing.clone()));
+        let server = server::serve(listener, app, closing.clone());
+        let server = AbortOnDropHandle::new(tokio::spawn(server));
         Ok(Self {
             address,
             public_url,

@@ -158,6 +158,11 @@ fn say(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// Returns whether colours may be used on a stream (<https://no-color.org>).
+fn may_colour(terminal: bool) -> bool {
+    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
 /// Writes a line to standard error.
 fn complain(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");

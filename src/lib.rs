@@ -12,6 +12,7 @@ pub mod cli;
 pub mod config;
 pub mod driver;
 pub mod line;
+pub mod private;
 pub mod provider;
 pub mod server;
 pub mod store;

@@ -289,6 +289,36 @@ fn a_call_is_followed_to_its_end() {
         "{}",
         text(&refused.stderr)
     );
+    server.signal(Signal::KILL);
+    let (_, log) = server.end();
+    assert!(
+        log.contains("to=[private]") && !log.contains("4155551234"),
+        "{log}"
+    );
+}
+
+#[test]
+fn numbers_are_logged_only_when_the_operator_says_so() {
+    let home = tempfile::tempdir().unwrap();
+    let server = Process::start(home.path(), &[("AGENTPHONE__LOG__REVEAL", "true")]);
+    let key = printed(&agentphone(home.path(), &["keys", "create"], &[]));
+    let env = [
+        ("AGENTPHONE_KEY", key.trim_end()),
+        ("AGENTPHONE_URL", &server.url),
+    ];
+    let call = [
+        "call",
+        "+14155551234",
+        "--objective",
+        "x",
+        "--scenario",
+        "busy",
+    ];
+    printed(&agentphone(home.path(), &call, &env));
+    server.signal(Signal::KILL);
+    let (_, log) = server.end();
+    assert!(log.contains("to=+14155551234"), "{log}");
+    assert!(!log.contains(key.trim_end()), "{log}");
 }
 
 #[test]

@@ -29,6 +29,7 @@ const CALLS: usize = 3;
 const CREDITS: i64 = 1_000_000;
 
 const ENV: &[(&str, &str)] = &[
+    ("AGENTPHONE__LOG__LEVEL", "info,agentphone=debug"),
     ("AGENTPHONE__BILLING__FREE_CREDITS", "1000000"),
     ("AGENTPHONE__CALLS__MAX_CONCURRENT", "2"),
     ("AGENTPHONE__SERVER__CREATIONS_PER_MINUTE", "100000"),
@@ -196,6 +197,26 @@ fn check_recordings(folder: &DataFolder, known: &Known) {
     }
 }
 
+/// Checks that the log tells about the calls, and nothing that was said or who was called.
+fn check_log(log: &str, known: &Known) {
+    assert!(log.contains("a call is queued"), "{log}");
+    assert!(
+        !log.contains("4155551234") && !log.contains("Book a table"),
+        "{log}"
+    );
+    for turn in known
+        .values()
+        .flat_map(|call| call["turns"].as_array().into_iter().flatten())
+    {
+        let text = turn["text"].as_str().unwrap();
+        // Single short words, like "a", are in every log.
+        assert!(
+            !text.contains(' ') || !log.contains(text),
+            "{text:?} is in the log: {log}"
+        );
+    }
+}
+
 fn account_of(store: &dyn Store, secret: &Secret, key: &str) -> AccountId {
     store
         .find_key(&secret.hash_key(key))
@@ -253,7 +274,7 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
             look(&client, &mut known).await;
         }
         server.signal(Signal::KILL);
-        server.end();
+        check_log(&server.end().1, &known);
 
         let store = RedbStore::open(&folder.database()).unwrap();
         let secret = Secret::open(&folder.secret()).unwrap();

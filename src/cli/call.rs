@@ -168,6 +168,6 @@ fn style(terminal: bool) -> Style {
     let width = || terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
     Style {
         terminal: terminal.then(width),
-        colour: terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        colour: super::may_colour(terminal),
     }
 }

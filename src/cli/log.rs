@@ -1,10 +1,13 @@
 //! Where log lines go and how they look. What may appear in them is decided where they are written.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{Log, LogFormat};
+use crate::{
+    config::{Log, LogFormat},
+    private,
+};
 
 /// Sends the log to standard error from here on. Only the first call has an effect.
 pub(super) fn start(log: &Log) {
@@ -12,7 +15,11 @@ pub(super) fn start(log: &Log) {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(super::may_colour(io::stderr().is_terminal()))
         .with_writer(io::stderr);
+    if log.reveal {
+        private::reveal();
+    }
     let _ = match log.format {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),

@@ -31,6 +31,9 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             Ok(state) => tracing::info!("{}: {state}", part.role),
             Err(problem) => tracing::warn!("{} cannot be used: {problem}", part.role),
         }
+        if let Some(better) = part.better {
+            tracing::info!("{}, better: {better}", part.role);
+        }
     }
     say(&format!("listening on http://{}", app.address()));
     stop.wait().await;

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     bus::Feed,
+    private::Private,
     store::{Store, StoreError, StoredCall},
 };
 
@@ -59,6 +60,7 @@ impl Keeper {
             Item::Turn(turn) => {
                 self.record.turns.push(turn.clone());
                 let id = self.parts.call.clone();
+                tracing::debug!(call = %id, speaker = %turn.speaker, text = %Private(&turn.text), "a turn");
                 self.store(move |store| store.append_turn(&id, &turn)).await;
             }
             Item::Started(config, at) => self.log = Some(ReplayLog::new(&config, at)),

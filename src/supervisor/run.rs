@@ -16,6 +16,7 @@ use crate::{
         self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording,
     },
     line::Line,
+    private::Private,
     provider::{SttOptions, TtsOptions},
     store::{Attachment, StoredCall},
 };
@@ -71,6 +72,8 @@ impl Supervisor {
             canceled: canceled.clone(),
         };
         self.live().insert(id.clone(), live);
+        let to = Private(&stored.call.to_phone_number);
+        tracing::info!(call = %id, %to, line = stored.call.line, "a call is queued");
         let feed = self.bus().open(&id, &stored.account);
         finish::announce_queued(&feed, &id);
         let this = self.clone();
@@ -201,6 +204,8 @@ impl Supervisor {
             tracing::error!(call = %id, "the end of a call could not be kept; the next start will mend its record");
             return;
         };
+        let (status, outcome) = (finished.call.call.status, finished.call.call.outcome);
+        tracing::info!(call = %id, %status, ?outcome, "a call ended");
         finish::announce(feed, &finished.call.call, at);
         let lines: Vec<_> = feed.read(0, usize::MAX).events;
         let store = self.store().clone();

@@ -1,9 +1,10 @@
 //! A server as a process of its own, for tests that stop or kill it.
 
 use std::{
-    io::{BufRead, BufReader, Read},
-    path::Path,
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    fs::{self, File},
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -11,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// A running `agentphone serve`. Killed when dropped.
 pub(crate) struct Process {
     child: Child,
-    log: Option<ChildStderr>,
+    log: PathBuf,
     /// Where it listens: `http://…`.
     pub(crate) url: String,
 }
@@ -30,28 +31,23 @@ pub(crate) fn program(home: &Path, env: &[(&str, &str)]) -> Command {
 impl Process {
     /// Starts a server on a free port and waits until it is ready.
     pub(crate) fn start(home: &Path, env: &[(&str, &str)]) -> Self {
+        // A file, because a pipe that nobody reads would stop the server when it is full.
+        let log = home.join("server.log");
         let mut child = program(home, env)
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let mut log = child.stderr.take();
+        let out = child.stdout.take().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
         let Some(url) = line.trim_end().strip_prefix("listening on ") else {
             let _ = child.kill();
-            let mut said = String::new();
-            log.take().unwrap().read_to_string(&mut said).unwrap();
-            panic!("no server: {line:?} {said}");
+            panic!("no server: {line:?} {}", fs::read_to_string(&log).unwrap());
         };
-        Self {
-            url: url.to_owned(),
-            child,
-            log,
-        }
+        let url = url.to_owned();
+        Self { child, log, url }
     }
 
     /// Sends a signal.
@@ -61,9 +57,8 @@ impl Process {
 
     /// Waits for its end; returns how it ended and what it logged.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let mut said = String::new();
-        self.log.take().unwrap().read_to_string(&mut said).unwrap();
-        (self.child.wait().unwrap(), said)
+        let status = self.child.wait().unwrap();
+        (status, fs::read_to_string(&self.log).unwrap())
     }
 }
 
