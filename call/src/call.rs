@@ -86,6 +86,8 @@ pub struct Call {
     revived: u8,
     /// A voice mailbox answered and a message is to be left.
     mailbox: bool,
+    /// When the last turn of the transcript began.
+    last_turn: Instant,
     /// Completed callee turns.
     callee_turns: u32,
     failures: Failures,
@@ -169,7 +171,7 @@ impl Call {
     #[must_use]
     pub fn new(config: CallConfig, now: Instant) -> Self {
         Self {
-            config,
+            config: config.clamped(),
             now,
             phase: Phase::Dialing,
             timers: TimerTable::default(),
@@ -200,6 +202,7 @@ impl Call {
             early_mark: None,
             revived: 0,
             mailbox: false,
+            last_turn: now,
             callee_turns: 0,
             failures: Failures::default(),
             wordless: Wordless::default(),
@@ -227,7 +230,7 @@ impl Call {
         }
         self.fire_due(actions);
         if self.phase != Phase::Over {
-            self.dispatch(event, actions);
+            self.dispatch(event.sane(), actions);
             self.settle(actions);
             self.fire_due(actions);
         }

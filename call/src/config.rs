@@ -114,3 +114,37 @@ impl Default for CallConfig {
         }
     }
 }
+
+impl CallConfig {
+    /// A limit for every duration, far beyond any call, so that adding one to an instant cannot overflow.
+    const LONGEST: Duration = Duration::from_secs(366 * 24 * 3600);
+
+    /// Returns the configuration with every value within its documented range.
+    pub(crate) fn clamped(mut self) -> Self {
+        for (_, duration) in self.durations() {
+            *duration = (*duration).min(Self::LONGEST);
+        }
+        self
+    }
+
+    /// The settings that are durations, by name.
+    pub(crate) fn durations(&mut self) -> [(&'static str, &mut Duration); 15] {
+        [
+            ("ring_limit", &mut self.ring_limit),
+            ("greeting_wait", &mut self.greeting_wait),
+            ("flush_after", &mut self.flush_after),
+            ("words_limit", &mut self.words_limit),
+            ("barge_in_decide", &mut self.barge_in_decide),
+            ("barge_in_voiced", &mut self.barge_in_voiced),
+            ("silence_prompt", &mut self.silence_prompt),
+            ("hold_limit", &mut self.hold_limit),
+            ("think_filler", &mut self.think_filler),
+            ("think_limit", &mut self.think_limit),
+            ("max_duration", &mut self.max_duration),
+            ("goodbye_lead", &mut self.goodbye_lead),
+            ("goodbye_linger", &mut self.goodbye_linger),
+            ("speech_limit", &mut self.speech_limit),
+            ("playout_slack", &mut self.playout_slack),
+        ]
+    }
+}

@@ -47,6 +47,36 @@ pub enum Event {
     Deadline,
 }
 
+impl Event {
+    /// Longer than anything that an event can report of one call.
+    const LONGEST: Duration = Duration::from_secs(24 * 3600);
+
+    /// Returns the event with every duration within a day, so that no arithmetic on it can overflow.
+    pub(crate) fn sane(mut self) -> Self {
+        let clamp = |duration: &mut Duration| *duration = (*duration).min(Self::LONGEST);
+        match &mut self {
+            Self::Voice(VoiceEvent::Started { voiced, .. } | VoiceEvent::Going { voiced, .. }) => {
+                clamp(voiced)
+            }
+            Self::Voice(VoiceEvent::Ended {
+                silence,
+                voiced,
+                prosody,
+            }) => {
+                clamp(silence);
+                clamp(voiced);
+                clamp(&mut prosody.last_voiced);
+            }
+            Self::Speech(_, SpeechEvent::Audio(length) | SpeechEvent::Done(length)) => {
+                clamp(length)
+            }
+            Self::Playout(PlayoutEvent::Sent(_, at) | PlayoutEvent::Heard(_, at)) => clamp(at),
+            _ => {}
+        }
+        self
+    }
+}
+
 /// What a line reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LineEvent {

@@ -40,6 +40,8 @@ pub(crate) struct Reply {
     pub(crate) purpose: Purpose,
     /// Whether the model is still at it.
     pub(crate) writing: bool,
+    /// Whether a service may still be at work on it although nothing more is expected: it must be told to stop.
+    pub(crate) loose_ends: bool,
     /// Whether it may sound.
     pub(crate) released: bool,
     /// The callee's words that it answers.
@@ -70,6 +72,7 @@ impl Reply {
             generation,
             purpose,
             writing,
+            loose_ends: false,
             released: false,
             based_on: String::new(),
             chunker: Chunker::default(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Phase};
 use crate::{
-    Action, Timer,
+    Action, Speaker, Timer, Turn,
     endpoint::{self, Evidence},
     latency::Marks,
     notes,
@@ -228,19 +228,35 @@ impl Call {
         if text.is_empty() {
             return;
         }
+        if base.is_none() {
+            // Words that may still change will come again at the head of the next result.
+            self.unanswered.take_back(&turn.settle_partial());
+        }
         let speaking = self.voice.is_some_and(|voice| !voice.echo) && base.is_none();
         let ended = if speaking { self.now } else { turn.last_sound };
         self.callee_turns = self.callee_turns.saturating_add(1);
         self.history.push_callee(&text);
         self.idle_since = self.now;
-        out.push(Action::Turn(crate::Turn {
-            speaker: crate::Speaker::Callee,
-            text,
-            started: turn.started,
-            ended,
-            interrupted: false,
-            latency: None,
-        }));
+        self.publish_turn(
+            Turn {
+                speaker: Speaker::Callee,
+                text,
+                started: turn.started,
+                ended,
+                interrupted: false,
+                latency: None,
+            },
+            out,
+        );
+    }
+
+    /// Puts a turn into the transcript. Turns that overlap are told in the order of their ends; none is said to
+    /// have begun before the one told before it.
+    pub(super) fn publish_turn(&mut self, mut turn: Turn, out: &mut Vec<Action>) {
+        turn.started = turn.started.max(self.last_turn);
+        turn.ended = turn.ended.max(turn.started);
+        self.last_turn = turn.started;
+        out.push(Action::Turn(turn));
     }
 }
 

@@ -11,6 +11,8 @@ use crate::{
 
 /// A mailbox that never beeps is spoken to after this long.
 const BEEP_LIMIT: Duration = Duration::from_secs(30);
+/// A mailbox that speaks for longer than this is spoken to all the same.
+const MAILBOX_LIMIT: Duration = Duration::from_secs(90);
 /// From the beep to the message.
 const AFTER_BEEP: Duration = Duration::from_millis(300);
 /// Silence that ends a mailbox greeting without a beep.
@@ -159,6 +161,14 @@ impl Call {
                 self.mailbox = true;
                 self.timers.set(Timer::Mailbox, self.now + BEEP_LIMIT);
             }
+        }
+    }
+
+    /// The mailbox goes on speaking; unless it has beeped, the message waits.
+    pub(super) fn on_mailbox_voice(&mut self) {
+        let patient = self.now.saturating_duration_since(self.answered_at) < MAILBOX_LIMIT;
+        if self.mailbox && self.reply.is_none() && patient {
+            self.timers.set(Timer::Mailbox, self.now + BEEP_LIMIT);
         }
     }
 

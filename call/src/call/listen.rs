@@ -66,6 +66,7 @@ impl Call {
         self.timers.stop(Timer::Greeting);
         let turn = self.turn.get_or_insert_with(|| CalleeTurn::new(since));
         turn.begin_stretch(since);
+        self.on_mailbox_voice();
         self.on_floor_taken(voiced, out);
     }
 
@@ -230,8 +231,7 @@ impl Call {
         turn.flush = None;
         turn.words_at = Some(self.now);
         let words = turn.settle_partial();
-        self.unanswered.words.push_str(&words);
-        self.unanswered.words.push(' ');
+        self.unanswered.take_back(&words);
         self.unanswered.flushes = self.unanswered.flushes.saturating_add(1).min(3);
         self.settle_stretch();
         out.push(Action::Publish(Note::Warning(warning::WORDS_LATE)));
@@ -273,6 +273,14 @@ pub(super) struct Unanswered {
 }
 
 impl Unanswered {
+    /// Partial words were taken as they are.
+    pub(super) fn take_back(&mut self, partial: &str) {
+        if !partial.is_empty() {
+            self.words.push_str(partial);
+            self.words.push(' ');
+        }
+    }
+
     /// Returns what is new in words that begin with what was taken already.
     fn strip<'a>(&self, text: &'a str) -> &'a str {
         let taken = self.words.split_whitespace().count();

@@ -7,7 +7,9 @@ use crate::{
     Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer,
     Tool, Turn,
     reply::{Purpose, Reply},
-    shape, warning,
+    shape,
+    turn::CalleeTurn,
+    warning,
 };
 
 /// How long a whole sentence waits for what follows it ("7 p.m." may go on).
@@ -130,6 +132,7 @@ impl Call {
                 }
                 if !reply.add_text(&text) {
                     reply.close();
+                    reply.loose_ends = true;
                     out.push(Action::Publish(Note::Warning(warning::REPLY_CUT)));
                 }
                 if reply.first_text.is_some() {
@@ -185,6 +188,9 @@ impl Call {
     /// The model said nothing for too long.
     pub(super) fn on_model_silent(&mut self, out: &mut Vec<Action>) {
         out.push(Action::Publish(Note::Warning(warning::MODEL_SILENT)));
+        if let Some(reply) = &mut self.reply {
+            reply.loose_ends = true;
+        }
         self.on_model_failed(out);
     }
 
@@ -363,6 +369,7 @@ impl Call {
             self.publish_progress(out);
             self.watch_playout();
         } else {
+            reply.loose_ends = true;
             self.on_voice_failed(index, out);
         }
     }
@@ -383,6 +390,9 @@ impl Call {
             self.keep_murmur();
         }
         self.stop_reply_timers();
+        if reply.loose_ends {
+            out.push(Action::Cancel(reply.generation));
+        }
         if self
             .turn
             .as_ref()
@@ -417,11 +427,8 @@ impl Call {
         if text.is_empty() {
             return;
         }
-        if self
-            .turn
-            .as_ref()
-            .is_some_and(|turn| turn.started < started)
-        {
+        let before = |turn: &CalleeTurn| turn.started < started && turn.flush.is_none();
+        if self.voice.is_none() && self.turn.as_ref().is_some_and(before) {
             // The callee began first and was spoken over: the transcript keeps the order in which they began.
             self.commit_turn(None, out);
         }
@@ -430,14 +437,17 @@ impl Call {
             self.history.push_agent(&text, interrupted);
         }
         let latency = reply.latency;
-        out.push(Action::Turn(Turn {
-            speaker: Speaker::Agent,
-            text,
-            started,
-            ended,
-            interrupted,
-            latency,
-        }));
+        self.publish_turn(
+            Turn {
+                speaker: Speaker::Agent,
+                text,
+                started,
+                ended,
+                interrupted,
+                latency,
+            },
+            out,
+        );
     }
 
     fn use_tools(&mut self, tools: Vec<Tool>, spoke: bool, out: &mut Vec<Action>) {
@@ -460,6 +470,7 @@ impl Call {
     pub(super) fn drop_reply(&mut self, out: &mut Vec<Action>) {
         if let Some(reply) = self.reply.take() {
             self.stop_reply_timers();
+            self.murmur = None;
             out.push(Action::Cancel(reply.generation));
             self.record(&reply, false, out);
         }
@@ -476,6 +487,7 @@ impl Call {
     pub(super) fn cut_reply(&mut self, out: &mut Vec<Action>) -> Option<String> {
         let reply = self.reply.take()?;
         self.stop_reply_timers();
+        self.murmur = None;
         out.push(Action::Cancel(reply.generation));
         self.idle_since = self.now;
         if !reply.ledger.has_sounded() {

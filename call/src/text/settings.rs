@@ -35,7 +35,10 @@ pub fn read_setting(setting: &str, config: &mut CallConfig) -> Result<(), TextEr
         "goodbye" => config.phrases.goodbye = text()?,
         "nobody" => config.phrases.nobody = text()?,
         _ => {
-            let field = durations(config).into_iter().find(|(name, _)| *name == key);
+            let field = config
+                .durations()
+                .into_iter()
+                .find(|(name, _)| *name == key);
             let (_, field) =
                 field.ok_or_else(|| TextError::new(format!("there is no setting '{key}'")))?;
             *field = read_duration(value)?;
@@ -49,10 +52,7 @@ pub fn read_setting(setting: &str, config: &mut CallConfig) -> Result<(), TextEr
 pub fn write_settings(config: &CallConfig) -> String {
     let (mut config, mut default) = (config.clone(), CallConfig::default());
     let mut lines = Vec::new();
-    for ((key, value), (_, usual)) in durations(&mut config)
-        .into_iter()
-        .zip(durations(&mut default))
-    {
+    for ((key, value), (_, usual)) in config.durations().into_iter().zip(default.durations()) {
         if value != usual {
             lines.push(format!("{key}={}", write_duration(*value)));
         }
@@ -90,25 +90,4 @@ pub fn write_settings(config: &CallConfig) -> String {
         lines.push(format!("voicemail_message={}", quote(text)));
     }
     lines.iter().map(|line| format!("set {line}\n")).collect()
-}
-
-/// The settings that are durations, by name.
-fn durations(config: &mut CallConfig) -> [(&'static str, &mut std::time::Duration); 15] {
-    [
-        ("ring_limit", &mut config.ring_limit),
-        ("greeting_wait", &mut config.greeting_wait),
-        ("flush_after", &mut config.flush_after),
-        ("words_limit", &mut config.words_limit),
-        ("barge_in_decide", &mut config.barge_in_decide),
-        ("barge_in_voiced", &mut config.barge_in_voiced),
-        ("silence_prompt", &mut config.silence_prompt),
-        ("hold_limit", &mut config.hold_limit),
-        ("think_filler", &mut config.think_filler),
-        ("think_limit", &mut config.think_limit),
-        ("max_duration", &mut config.max_duration),
-        ("goodbye_lead", &mut config.goodbye_lead),
-        ("goodbye_linger", &mut config.goodbye_linger),
-        ("speech_limit", &mut config.speech_limit),
-        ("playout_slack", &mut config.playout_slack),
-    ]
 }

@@ -15,9 +15,12 @@ use call::{
     SpeechEvent, Tool, VoiceEvent, WordsEvent,
 };
 
+pub(crate) mod checker;
+pub(crate) mod conversation;
 pub(crate) mod downlink;
 pub(crate) mod script;
 
+use checker::Checker;
 use downlink::Downlink;
 
 /// Returns an instant to count from.
@@ -127,6 +130,12 @@ pub(crate) struct World {
     pub(crate) manners: Manners,
     /// What the model will answer, in order.
     pub(crate) answers: VecDeque<Answer>,
+    /// How the call was configured.
+    pub(crate) config: CallConfig,
+    /// Checks every action, if it is there.
+    pub(crate) checker: Option<Checker>,
+    /// The first thing that the checker found.
+    pub(crate) wrong: Option<String>,
     /// The agent's sound on the line.
     pub(crate) downlink: Downlink,
     queue: BTreeMap<(Duration, u64), Happening>,
@@ -137,6 +146,7 @@ pub(crate) struct World {
     voiced: std::collections::BTreeSet<u32>,
     cancelled: std::collections::BTreeSet<u32>,
     scratch: Vec<Action>,
+    lengths: BTreeMap<ClauseId, Duration>,
 }
 
 /// What [`World::step`] did.
@@ -153,11 +163,34 @@ pub(crate) enum Step {
 impl World {
     /// Makes a world and dials.
     pub(crate) fn new(config: CallConfig, manners: Manners, answers: Vec<Answer>) -> Self {
+        Self::make(config, manners, answers, |_| None)
+    }
+
+    /// Makes a world with a checker, and dials.
+    pub(crate) fn watched(
+        config: CallConfig,
+        manners: Manners,
+        answers: Vec<Answer>,
+        checker: impl FnOnce(Instant) -> Checker,
+    ) -> Self {
+        Self::make(config, manners, answers, |origin| Some(checker(origin)))
+    }
+
+    fn make(
+        config: CallConfig,
+        manners: Manners,
+        answers: Vec<Answer>,
+        checker: impl FnOnce(Instant) -> Option<Checker>,
+    ) -> Self {
         let origin = epoch();
         let mut world = Self {
             origin,
             now: Duration::ZERO,
-            call: Call::new(config, origin),
+            call: Call::new(config.clone(), origin),
+            config,
+            checker: checker(origin),
+            wrong: None,
+            lengths: BTreeMap::new(),
             events: Vec::new(),
             actions: Vec::new(),
             manners,
@@ -294,14 +327,30 @@ impl World {
     /// Hands an event to the call now.
     pub(crate) fn hand_in(&mut self, event: Event) {
         self.events.push((self.now, event.clone()));
+        if let Some(checker) = &mut self.checker {
+            checker.on_event(&event, self.now);
+        }
         let mut actions = std::mem::take(&mut self.scratch);
         self.call
             .handle(event, self.origin + self.now, &mut actions);
         self.carry_out(actions);
+        let deadline = self.call.deadline().map(|(at, _)| at - self.origin);
+        if let Some(Err(wrong)) = self
+            .checker
+            .as_ref()
+            .map(|checker| checker.between(deadline))
+        {
+            self.wrong.get_or_insert(wrong);
+        }
     }
 
     fn carry_out(&mut self, mut actions: Vec<Action>) {
         for action in actions.drain(..) {
+            if let Some(checker) = &mut self.checker
+                && let Err(wrong) = checker.on_action(&action, &self.downlink.played, &self.lengths)
+            {
+                self.wrong.get_or_insert(wrong);
+            }
             match &action {
                 Action::Flush(mark) => {
                     if let Some(lag) = self.manners.flush_lag {
@@ -362,6 +411,7 @@ impl World {
         }
         let length = self.manners.per_char * u32::try_from(text.chars().count()).unwrap_or(0);
         self.downlink.sound(clause, length, at);
+        self.lengths.insert(clause, length);
         if self.manners.word_times {
             let mut ends = Vec::new();
             // Every word takes as long as any other: not what a share of the characters would give.
