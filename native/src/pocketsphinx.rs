@@ -222,20 +222,17 @@ impl Decoder {
     /// When no utterance is open.
     pub fn process_cepstra(&mut self, frames: &mut [[f32; CEPSTRA]]) -> Result<(), Error> {
         self.require_open()?;
-        let mut rows: Vec<*mut f32> = frames.iter_mut().map(|frame| frame.as_mut_ptr()).collect();
-        let count =
-            c_int::try_from(rows.len()).map_err(|_| Error::Failed("decode so much at once"))?;
-        if count == 0 {
-            return Ok(());
+        // One at a time: given ten at the start of an utterance, this version of the library loses the words.
+        for frame in frames {
+            let mut row = frame.as_mut_ptr();
+            // SAFETY: one pointer to one frame of CEPSTRA floats (the model's `-ceplen` is 13, the library's fixed
+            // default), alive and unaliased during the call.
+            let done = unsafe { sys::ps_process_cep(self.ps.as_ptr(), &raw mut row, 1, 0, 0) };
+            if done < 0 {
+                return Err(Error::Failed("decode cepstra"));
+            }
         }
-        // SAFETY: `rows` has `count` pointers to CEPSTRA floats each (the model's `-ceplen` is 13, which is the
-        // library's fixed default), all alive and unaliased during the call.
-        let done = unsafe { sys::ps_process_cep(self.ps.as_ptr(), rows.as_mut_ptr(), count, 0, 0) };
-        if done < 0 {
-            Err(Error::Failed("decode cepstra"))
-        } else {
-            Ok(())
-        }
+        Ok(())
     }
 
     fn require_open(&self) -> Result<(), Error> {

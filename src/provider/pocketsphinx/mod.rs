@@ -14,9 +14,11 @@ use tokio::sync::mpsc;
 
 use super::{BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream};
 
+mod features;
 mod gate;
 mod pool;
 mod recogniser;
+mod repair;
 mod session;
 mod wire;
 mod worker;
@@ -68,12 +70,7 @@ impl PocketSphinx {
     /// # Errors
     /// A sentence that says what is missing and how to get it.
     pub fn check(&self) -> Result<String, String> {
-        let needed = [
-            "en-us/mdef",
-            "en-us/means",
-            "cmudict-en-us.dict",
-            "en-us.lm.bin",
-        ];
+        let needed = ["en-us/mdef", "en-us/means", "en-us.lm.bin"];
         for file in needed {
             let path = self.models.join(file);
             if !path.is_file() {

@@ -46,7 +46,10 @@ fn serve(models: &Path, mut input: impl Read, mut output: impl Write) -> io::Res
 
 fn carry_out(order: Order, recogniser: &mut Recogniser) -> Result<Answer, Error> {
     match order {
-        Order::Call { .. } => Ok(Answer::Done),
+        Order::Call { narrowband, .. } => {
+            recogniser.set_narrowband(narrowband);
+            Ok(Answer::Done)
+        }
         Order::Begin => recogniser.begin().map(|()| Answer::Done),
         Order::Audio(samples) => recogniser
             .hear(&samples)
