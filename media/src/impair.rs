@@ -8,3 +8,6 @@ mod samples;
 
 pub use network::{Network, NetworkConfig};
 pub use samples::{Echo, Noise};
+
+#[cfg(test)]
+mod tests;

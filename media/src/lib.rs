@@ -17,6 +17,8 @@ pub mod pitch;
 pub mod recording;
 pub mod resample;
 pub mod spectrum;
+#[cfg(test)]
+mod testing;
 pub mod tones;
 pub mod uplink;
 pub mod vad;

@@ -219,3 +219,6 @@ fn offset(left: f32, middle: f32, right: f32) -> f32 {
         0.0
     }
 }
+
+#[cfg(test)]
+mod tests;

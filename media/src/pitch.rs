@@ -94,3 +94,6 @@ fn refined(likeness: &[f32; MAX_LAG + 1], lag: usize) -> f32 {
     }
     at + (0.5 * (left - right) / curve).clamp(-0.5, 0.5)
 }
+
+#[cfg(test)]
+mod tests;

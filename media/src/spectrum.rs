@@ -149,3 +149,6 @@ impl Spectrum {
         at as f32 + (0.5 * (left - right) / curve).clamp(-0.5, 0.5)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,8 @@ const FAINT: f32 = -60.0;
 /// Nor do those this close to the noise, in dB, unless it is so loud, in dBFS, that it may be music without pauses.
 const NEAR_NOISE: f32 = 3.0;
 const LOUD: f32 = -45.0;
+/// A tone this likely to be an echo is the agent's own.
+const OWN: f32 = 0.5;
 
 /// How an [`Uplink`] is set up.
 #[derive(Debug, Clone, Copy)]
@@ -156,18 +158,20 @@ impl Uplink {
             self.music
                 .hear(self.spectrum.power(), pitch, activity.level)
         };
-        match heard {
-            Some(Heard::Key(key)) => self.heard.push(Edge::Dtmf(key)),
-            // Music is full of beeps.
-            Some(Heard::Tone(tone)) if !music => self.heard.push(Edge::Tone(tone)),
-            Some(Heard::Tone(_)) | None => {}
-        }
         let echo = if faint {
             self.echo.rest();
             0.0
         } else {
             self.echo.judge(activity.level)
         };
+        match heard {
+            // Keys that the agent presses come back too.
+            _ if echo >= OWN => {}
+            Some(Heard::Key(key)) => self.heard.push(Edge::Dtmf(key)),
+            // Music is full of beeps.
+            Some(Heard::Tone(tone)) if !music => self.heard.push(Edge::Tone(tone)),
+            Some(Heard::Tone(_)) | None => {}
+        }
         Findings {
             activity,
             pitch,
@@ -189,3 +193,6 @@ impl Uplink {
         self.jitter.target()
     }
 }
+
+#[cfg(test)]
+mod tests;

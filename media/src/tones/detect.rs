@@ -338,3 +338,6 @@ fn same(a: Kind, b: Kind) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,6 @@ fn period(past: &[f32; PAST]) -> usize {
     }
     best.1
 }
+
+#[cfg(test)]
+mod tests;

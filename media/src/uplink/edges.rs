@@ -96,6 +96,9 @@ const PITCH_STRENGTH: f32 = 0.75;
 const ECHO: f32 = 0.7;
 /// The reported likelihood changes by this much of the difference per frame: it remembers 100 ms.
 const ECHO_WEIGHT: f32 = 0.3;
+/// For so many frames after a tone nothing starts: a frame that a tone fills by half looks like anything, and the
+/// detector has not forgotten it.
+const AFTER_TONE: u32 = 5;
 /// The start of speech is looked for this many frames back.
 const LOOK_BACK: u32 = 10;
 
@@ -117,6 +120,8 @@ pub(crate) struct Findings {
 pub(crate) struct Edges {
     speaking: bool,
     music: bool,
+    /// Frames since the last that was a tone.
+    since_tone: u32,
     /// While silent: frames in a row that were loud enough to belong to speech.
     rising: u32,
     /// While silent: evidence of a start in the frames just heard.
@@ -138,6 +143,7 @@ impl Edges {
         Self {
             speaking: false,
             music: false,
+            since_tone: AFTER_TONE,
             rising: 0,
             evidence: 0,
             length: 0,
@@ -156,6 +162,11 @@ impl Edges {
     }
 
     pub(crate) fn process(&mut self, found: Findings, edges: &mut Vec<Edge>) {
+        self.since_tone = if found.tonal {
+            0
+        } else {
+            self.since_tone.saturating_add(1)
+        };
         self.memory.note(found.pitch, found.activity.level);
         if found.music != self.music {
             self.music = found.music;
@@ -178,7 +189,7 @@ impl Edges {
             noise,
         } = found.activity;
         let above = level - noise;
-        let other = found.tonal || found.music || found.echo >= ECHO;
+        let other = self.since_tone < AFTER_TONE || found.music || found.echo >= ECHO;
         if other || level < QUIETEST || above < ABOVE_NOISE {
             self.rising = 0;
             self.evidence = 0;

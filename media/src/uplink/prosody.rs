@@ -161,3 +161,6 @@ impl Memory {
         *median * span
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,13 +2,8 @@ use super::*;
 use crate::{
     FRAME_TIME,
     impair::{Network, NetworkConfig},
+    testing::epoch,
 };
-
-/// Tests need one instant to count from.
-#[expect(clippy::disallowed_methods, reason = "any instant will do")]
-fn epoch() -> Instant {
-    Instant::now()
-}
 
 /// A sender of 20 ms packets whose samples tell their place: a slow ramp that µ-law keeps apart.
 struct Sender {
