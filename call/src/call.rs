@@ -80,7 +80,7 @@ pub struct Call {
     closing: Option<Closing>,
     /// An opening that the callee spoke into and should hear again, whole.
     again: Option<String>,
-    /// The flush that clears the recogniser of what it heard before the answer, until it is answered.
+    /// The flush that clears the recogniser of what it heard before the answer, or of music, until it is answered.
     early_mark: Option<FlushMark>,
     /// How often a callee's objection kept the call going after a goodbye.
     revived: u8,

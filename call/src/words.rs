@@ -294,11 +294,17 @@ pub(crate) fn is_queue_announcement(tokens: &[String]) -> bool {
         &["next", "available"],
         &["in", "the", "queue"],
         &["estimated", "wait"],
+    ];
+    const THANKS: &[&[&str]] = &[
         &["thank", "you", "for", "holding"],
         &["thank", "you", "for", "your", "patience"],
+        &["thanks", "for", "holding"],
     ];
-    // "Thank you for holding, this is Maria" is a person.
-    !is_person(tokens) && PHRASES.iter().any(|phrase| contains(tokens, phrase))
+    const QUESTIONS: &[&str] = &["what", "which", "who", "when", "where", "how", "would", "do"];
+    let any = |phrases: &[&[&str]]| phrases.iter().any(|phrase| contains(tokens, phrase));
+    let asks = || tokens.iter().any(|word| QUESTIONS.contains(&word.as_str()));
+    // "Thank you for holding, this is Maria" is a person, and so is "thank you for holding, how many people?"
+    !is_person(tokens) && (any(PHRASES) || (any(THANKS) && !asks()))
 }
 
 /// Whether a person introduces themselves, or offers help.
@@ -410,6 +416,10 @@ mod tests {
         assert!(!is_queue_announcement(&t(
             "thank you for holding this is Maria"
         )));
+        assert!(!is_queue_announcement(&t(
+            "Thank you for holding. For how many people?"
+        )));
+        assert!(is_queue_announcement(&t("thank you for holding")));
     }
 
     #[test]

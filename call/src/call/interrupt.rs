@@ -164,7 +164,7 @@ impl Call {
     }
 
     /// A false alarm: the agent goes on from a little before where it stopped.
-    fn go_on(&mut self, out: &mut Vec<Action>) {
+    pub(super) fn go_on(&mut self, out: &mut Vec<Action>) {
         let Some(barge_in) = &mut self.barge_in else {
             return;
         };

@@ -30,10 +30,7 @@ impl Call {
                 prosody,
             } => self.on_voice_ended(silence, voiced, prosody, out),
             VoiceEvent::Tone(tone) => self.on_tone(tone, out),
-            VoiceEvent::Music(playing) => {
-                self.hold.music = playing;
-                self.idle_since = self.now;
-            }
+            VoiceEvent::Music(playing) => self.on_music(playing, out),
         }
     }
 
@@ -135,6 +132,28 @@ impl Call {
         }
     }
 
+    /// Music began or stopped. What sounded like a voice until it was known for music was none, and what the
+    /// recogniser makes of music are no words: it is cleared of them.
+    fn on_music(&mut self, playing: bool, out: &mut Vec<Action>) {
+        self.hold.music = playing;
+        self.idle_since = self.now;
+        let mark = self.next_mark();
+        self.early_mark = Some(mark);
+        out.push(Action::Flush(mark));
+        if !playing || self.voice.take().is_none() {
+            return;
+        }
+        self.timers.stop(Timer::Voice);
+        if self.barge_in.as_ref().is_some_and(|sound| !sound.resumed) {
+            self.go_on(out);
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.set_partial("");
+            turn.settle_stretch();
+        }
+        self.evaluate(out);
+    }
+
     fn is_echo(&self, echo: f32) -> bool {
         let speaking = self.is_speaking();
         let tail = self.now.saturating_duration_since(self.idle_since) < ECHO_TAIL && self.greeted;
@@ -163,7 +182,7 @@ impl Call {
     }
 
     fn on_partial(&mut self, text: &str, out: &mut Vec<Action>) {
-        let early = self.early_mark.is_some() && self.turn.is_none();
+        let early = (self.early_mark.is_some() || self.hold.music) && self.turn.is_none();
         if early || words::tokens(text).is_empty() || !self.accepts_words(text, out) {
             return;
         }
@@ -186,7 +205,7 @@ impl Call {
 
     fn on_final(&mut self, text: &str, mark: Option<FlushMark>, out: &mut Vec<Action>) {
         if mark.is_some() && mark == self.early_mark {
-            // What the recogniser heard before the answer.
+            // What the recogniser heard before the answer, or of music.
             self.early_mark = None;
             return;
         }
@@ -194,7 +213,8 @@ impl Call {
             .turn
             .as_ref()
             .is_some_and(|turn| turn.flush.is_some() && turn.flush == mark);
-        if !answers && (words::tokens(text).is_empty() || !self.accepts_words(text, out)) {
+        let music = self.hold.music && self.turn.is_none();
+        if !answers && (music || words::tokens(text).is_empty() || !self.accepts_words(text, out)) {
             if mark.is_none()
                 && let Some(turn) = &mut self.turn
             {
