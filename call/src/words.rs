@@ -300,7 +300,9 @@ pub(crate) fn is_queue_announcement(tokens: &[String]) -> bool {
         &["thank", "you", "for", "your", "patience"],
         &["thanks", "for", "holding"],
     ];
-    const QUESTIONS: &[&str] = &["what", "which", "who", "when", "where", "how", "would", "do"];
+    const QUESTIONS: &[&str] = &[
+        "what", "which", "who", "when", "where", "how", "would", "do",
+    ];
     let any = |phrases: &[&[&str]]| phrases.iter().any(|phrase| contains(tokens, phrase));
     let asks = || tokens.iter().any(|word| QUESTIONS.contains(&word.as_str()));
     // "Thank you for holding, this is Maria" is a person, and so is "thank you for holding, how many people?"
