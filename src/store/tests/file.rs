@@ -186,6 +186,43 @@ fn nothing_that_was_acknowledged_is_lost_by_a_kill() {
     assert!(done.len() > KILLS as usize, "the writer got nothing done");
 }
 
+/// A kill while the database is being made leaves one that opens, or none.
+#[test]
+fn a_kill_while_the_database_is_made_does_no_harm() {
+    const NAME: &str = "store::tests::file::a_kill_while_the_database_is_made_does_no_harm";
+    if let Some(path) = std::env::var_os(CHILD) {
+        println!("ready");
+        RedbStore::open(path.as_ref()).unwrap();
+        println!("open");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let mut random = fastrand::Rng::with_seed(13);
+    for round in 0..30 {
+        let path = dir.path().join(format!("{round}.redb"));
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "--nocapture", NAME])
+            .env(CHILD, &path)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        lines
+            .by_ref()
+            .find(|line| line.as_ref().unwrap().contains("ready"))
+            .unwrap()
+            .unwrap();
+        // Some part of the few milliseconds that making it takes.
+        for _ in 0..random.u32(0..2_000_000) {
+            std::hint::spin_loop();
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        let store = RedbStore::open(&path).unwrap();
+        account(&store, "first");
+    }
+}
+
 fn check_after_kill(path: &std::path::Path, done: &[(String, CallId)]) {
     let store = RedbStore::open(path).unwrap();
     let mut sum = 0;
