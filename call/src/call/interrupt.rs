@@ -259,14 +259,19 @@ impl Call {
 
     /// Whether these are the agent's last words, come back just after it stopped.
     fn is_echo_tail(&mut self, text: &str) -> bool {
-        let echo = self.voice.is_some_and(|voice| voice.echo);
-        let own = echo
-            && words::is_echo_of(
-                &words::tokens(text),
-                &words::tokens(self.history.last_agent()),
-            );
+        let Some(voice) = self.voice.as_mut().filter(|voice| voice.echo) else {
+            return false;
+        };
+        let (heard, said) = (
+            words::tokens(text),
+            words::tokens(self.history.last_agent()),
+        );
+        let phrase: Vec<_> = heard.iter().map(String::as_str).collect();
+        let own = words::is_echo_of(&heard, &said) || words::contains(&said, &phrase);
         if own {
             super::count(&mut self.counters.echo);
+        } else {
+            (voice.echo, voice.real) = (false, true);
         }
         own
     }

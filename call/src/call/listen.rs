@@ -209,6 +209,11 @@ impl Call {
             self.early_mark = None;
             return;
         }
+        let fresh = self.unanswered.strip(text).to_owned();
+        let text = fresh.as_str();
+        if mark.is_some_and(|mark| mark.0 <= self.last_mark) {
+            self.unanswered = Unanswered::default();
+        }
         let answers = self
             .turn
             .as_ref()
@@ -225,10 +230,7 @@ impl Call {
         let now = self.now;
         let turn = self.turn.get_or_insert_with(|| CalleeTurn::new(now));
         let before = turn.text();
-        turn.add_final(self.unanswered.strip(text));
-        if mark.is_some() {
-            self.unanswered = Unanswered::default();
-        }
+        turn.add_final(text);
         if answers {
             turn.flush = None;
             turn.words_at = Some(now);
@@ -247,8 +249,15 @@ impl Call {
 
     /// The recogniser does not answer: the partial words must do.
     pub(super) fn on_words_missing(&mut self, out: &mut Vec<Action>) {
-        let Some(turn) = &mut self.turn else { return };
+        let speaking = self.voice.is_some_and(|voice| !voice.echo);
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.flush.is_some()) else {
+            return;
+        };
         turn.flush = None;
+        if speaking {
+            // The callee went on; the next flush will ask for these words, too.
+            return;
+        }
         turn.words_at = Some(self.now);
         let words = turn.settle_partial();
         self.unanswered.take_back(&words);

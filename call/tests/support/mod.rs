@@ -265,6 +265,11 @@ impl World {
         }
     }
 
+    /// Every word that the callee said, in order.
+    pub(crate) fn uttered(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|(_, word)| word.as_str())
+    }
+
     /// Whether the call is over.
     pub(crate) fn is_over(&self) -> bool {
         matches!(self.actions.last(), Some((_, Action::End(_))))
