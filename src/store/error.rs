@@ -53,6 +53,19 @@ impl StoreError {
         self.kind == Kind::Damaged
     }
 
+    /// Returns whether the disk failed, so that the database has to be opened again.
+    pub(super) fn is_of_the_disk(&self) -> bool {
+        matches!(self.kind, Kind::Full | Kind::Io)
+    }
+
+    /// The database could not be opened again after a failure.
+    pub(super) fn closed() -> Self {
+        Self::plain(
+            Kind::Io,
+            "The database is closed after a failure of the disk. Mend the disk, and start the program again.",
+        )
+    }
+
     pub(super) fn not_found(message: impl Into<String>) -> Self {
         Self::plain(Kind::NotFound, message)
     }

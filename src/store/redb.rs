@@ -8,6 +8,10 @@ use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::{
+        PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use ::redb::{
@@ -29,9 +33,17 @@ mod tables;
 /// How much of the file redb keeps in memory.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// Makes the database, the first time and after a failure of the disk.
+type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
+
 /// The store in one file. Only one process has it open at a time.
+///
+/// After a failure of the disk (it was full, say) redb wants to be opened again. The operation that met the failure
+/// reports it; the next one opens the database again first.
 pub struct RedbStore {
-    db: Database,
+    db: RwLock<Option<Database>>,
+    failed: AtomicBool,
+    opener: Opener,
 }
 
 impl fmt::Debug for RedbStore {
@@ -47,27 +59,8 @@ impl RedbStore {
     /// When another process has it open ([`StoreError::is_locked`]), when it is damaged or no database of this
     /// program ([`StoreError::is_damaged`]), when a newer version wrote it, or when the disk fails.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        // Some damage is found by redb's own assertions; a broken file is the operator's matter and no reason
-        // to die with a backtrace.
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            Builder::new()
-                .set_cache_size(CACHE_BYTES)
-                .set_repair_callback(|session| {
-                    tracing::info!(
-                        done = session.progress(),
-                        "putting the database in order after a kill"
-                    );
-                })
-                .create(path)
-        }));
-        let db = match opened {
-            Ok(Ok(db)) => db,
-            Ok(Err(error)) => return Err(open_error(path, error)),
-            Err(_) => return Err(damaged(path, "it contradicts itself")),
-        };
-        let store = Self { db };
-        store.write(tables::prepare)?;
-        Ok(store)
+        let path = path.to_owned();
+        Self::with_opener(Box::new(move || open_file(&path)))
     }
 
     /// Makes a store that lives and dies with the process, for tests.
@@ -75,10 +68,19 @@ impl RedbStore {
     /// # Errors
     /// When there is no memory for it.
     pub fn in_memory() -> Result<Self, StoreError> {
-        let db = Builder::new()
-            .create_with_backend(InMemoryBackend::new())
-            .map_err(|error| open_error(Path::new("memory"), error))?;
-        let store = Self { db };
+        Self::with_opener(Box::new(|| {
+            Builder::new()
+                .create_with_backend(InMemoryBackend::new())
+                .map_err(|error| open_error(Path::new("memory"), error))
+        }))
+    }
+
+    fn with_opener(opener: Opener) -> Result<Self, StoreError> {
+        let store = Self {
+            db: RwLock::new(Some(opener()?)),
+            failed: AtomicBool::new(false),
+            opener,
+        };
         store.write(tables::prepare)?;
         Ok(store)
     }
@@ -87,17 +89,69 @@ impl RedbStore {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        let tx = self.db.begin_write()?;
-        let out = work(&tx)?;
-        tx.commit()?;
-        Ok(out)
+        self.with_database(|db| {
+            let tx = db.begin_write()?;
+            let out = work(&tx)?;
+            tx.commit()?;
+            Ok(out)
+        })
     }
 
     fn read<T>(
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        work(&self.db.begin_read()?)
+        self.with_database(|db| work(&db.begin_read()?))
+    }
+
+    fn with_database<T>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if self.failed.load(Ordering::Acquire) {
+            self.reopen()?;
+        }
+        let db = self.db.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(db) = db.as_ref() else {
+            return Err(StoreError::closed());
+        };
+        let out = work(db);
+        if out.as_ref().is_err_and(StoreError::is_of_the_disk) {
+            self.failed.store(true, Ordering::Release);
+        }
+        out
+    }
+
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut db = self.db.write().unwrap_or_else(PoisonError::into_inner);
+        // Somebody else may have done it while this one waited.
+        if self.failed.load(Ordering::Acquire) {
+            // Closed first: the file is locked while it is open.
+            *db = None;
+            *db = Some((self.opener)()?);
+            self.failed.store(false, Ordering::Release);
+            tracing::warn!("the database was opened again after a failure of the disk");
+        }
+        Ok(())
+    }
+}
+
+fn open_file(path: &Path) -> Result<Database, StoreError> {
+    // Some damage is found by redb's own assertions; a broken file is the operator's matter and no reason to die
+    // with a backtrace.
+    let opened = catch_unwind(AssertUnwindSafe(|| {
+        Builder::new()
+            .set_cache_size(CACHE_BYTES)
+            .set_repair_callback(|session| {
+                let done = session.progress();
+                tracing::info!(done, "putting the database in order after a kill");
+            })
+            .create(path)
+    }));
+    match opened {
+        Ok(Ok(db)) => Ok(db),
+        Ok(Err(error)) => Err(open_error(path, error)),
+        Err(_) => Err(damaged(path, "it contradicts itself")),
     }
 }
 
@@ -108,6 +162,13 @@ impl RedbStore {
         use ::redb::ReadableTableMetadata;
         self.read(|tx| Ok(tx.open_table(tables::ANSWERS)?.len()?))
             .unwrap()
+    }
+
+    /// Makes a store over whatever databases `opener` makes.
+    pub(super) fn over(
+        opener: impl Fn() -> Database + Send + Sync + 'static,
+    ) -> Result<Self, StoreError> {
+        Self::with_opener(Box::new(move || Ok(opener())))
     }
 
     /// Writes another schema version, as a later program would.

@@ -7,6 +7,7 @@ use protocol::rest::{CreateCall, Offer, Speaker};
 
 use super::*;
 
+mod disk;
 mod file;
 mod money;
 
