@@ -60,6 +60,8 @@ pub(crate) struct Dialogue {
     pub(crate) confirmed: Option<usize>,
     /// The callee said details that differ from the wanted ones as if they were agreed.
     pub(crate) mismatched: Option<usize>,
+    /// The callee refused since the agent spoke.
+    pub(crate) refused_now: Option<Refusal>,
     /// The callee's last line names wanted details and no others.
     pub(crate) echoed: bool,
     /// The callee offered to take a message.
@@ -145,6 +147,7 @@ impl Dialogue {
         }
         self.mismatched = None;
         self.echoed = false;
+        self.refused_now = None;
         self.last = said;
     }
 
@@ -185,7 +188,7 @@ impl Dialogue {
             if let Some(why @ (Refusal::WrongNumber | Refusal::Unwelcome | Refusal::Closed)) =
                 heard.refusal()
             {
-                self.refused = Some((at, why));
+                self.refuse(at, why);
             }
             return;
         }
@@ -200,7 +203,7 @@ impl Dialogue {
     fn outcome(&mut self, task: &Task, at: usize, heard: &Heard) {
         let fit = Fit::of(heard, task, self.target(task));
         if let Some(why) = heard.refusal()
-            && (!heard.is_overruled() || fit.differs())
+            && (!heard.is_overruled() || fit.offers(true).is_some())
         {
             self.refuse(at, why);
             self.offered = fit.offers(true).map(|slots| (at, slots));
@@ -230,9 +233,14 @@ impl Dialogue {
         if self.last.asks_right && !no && (yes || confirms || fit.matches) {
             self.confirmed = Some(at);
             self.repeated = Some(at);
-        } else if confirms {
+        } else if confirms || (self.last.affirms && self.repeated.is_some() && yes) {
+            // After the callee's own summary and the agent's yes, an `okay` closes it.
             self.confirmed = Some(at);
-        } else if (agrees || (yes && task.kind == Kind::Message)) && !self.held {
+        } else if (agrees
+            || (fit.matches && heard.asks().contains(&Ask::Right))
+            || (yes && task.kind == Kind::Message))
+            && !self.held
+        {
             // A bare `sure` may only mean that somebody listens.
             self.agreed = Some(at);
         } else if no
@@ -244,6 +252,7 @@ impl Dialogue {
     }
 
     fn refuse(&mut self, at: usize, why: Refusal) {
+        self.refused_now = Some(why);
         self.refused = Some((at, why));
         self.confirmed = None;
         self.agreed = None;
@@ -258,7 +267,7 @@ impl Dialogue {
                 Refusal::WrongNumber | Refusal::Unwelcome | Refusal::CannotHelp
             ))
         {
-            self.refused = Some((at, why));
+            self.refuse(at, why);
             return;
         }
         let turned_round = heard

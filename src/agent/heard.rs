@@ -99,6 +99,8 @@ pub(crate) enum Ask {
     Purpose,
     /// To say it again.
     Repeat,
+    /// Whether the callee has it right: `a table for two, is that correct`.
+    Right,
     /// Whether there is anything else.
     Else,
     /// Whether a message is to be taken.
@@ -130,6 +132,7 @@ impl Ask {
         Self::Identity,
         Self::Purpose,
         Self::Repeat,
+        Self::Right,
         Self::Else,
         Self::Message,
         Self::Presence,
@@ -300,3 +303,6 @@ impl Heard {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

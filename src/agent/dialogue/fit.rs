@@ -26,7 +26,12 @@ impl Fit {
         let near = target.time.unwrap_or(Time::new(
             if task.kind == Kind::Table { 19 } else { 13 } * 60,
         ));
-        let times: Vec<Time> = heard.times.iter().map(|t| t.near(near)).collect();
+        let times: Vec<Time> = heard
+            .times
+            .iter()
+            .filter(|t| !is_limit(&heard.words, t.at.start))
+            .map(|t| t.near(near))
+            .collect();
         let bare_hour = target.time.is_some_and(|t| says_hour(&heard.words, t));
         let time_matches = target.time.is_some_and(|t| times.contains(&t)) || bare_hour;
         let same_day = |day: &Day| {
@@ -95,6 +100,12 @@ impl Fit {
         };
         (!slots.is_empty()).then_some(slots)
     }
+}
+
+/// Whether the time at word `at` is a limit: `we need the table back by nine`.
+fn is_limit(heard: &[String], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|i| heard.get(i));
+    before.is_some_and(|w| matches!(w.as_str(), "by" | "until" | "till" | "til" | "before"))
 }
 
 /// Whether the hour of `time` is said as a bare number, as in `seven for two`. Only a full hour is said so.

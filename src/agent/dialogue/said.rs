@@ -12,6 +12,8 @@ pub(crate) struct Said {
     pub(crate) request: bool,
     /// Asked whether it has it right.
     pub(crate) asks_right: bool,
+    /// Said that the callee has it right.
+    pub(crate) affirms: bool,
     /// Asked for another time.
     pub(crate) asks_other: bool,
     /// Said that it did not understand.
@@ -52,6 +54,7 @@ impl Said {
                         "is it|that booked|confirmed|done",
                     ],
                 ),
+            affirms: any(&said, &["that is right|correct", "yes|exactly|correct $"]),
             asks_other: asks
                 && any(
                     &said,

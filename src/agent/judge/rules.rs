@@ -318,23 +318,22 @@ impl Judge<'_> {
 
     /// What the call was about, as a sentence.
     fn called(&self) -> String {
-        let what = &self.task.written;
         if self.task.kind.is_question() {
-            format!("Asked {what}.")
+            format!("Asked {}.", self.task.written)
         } else {
-            format!("Called about {what}.")
+            format!("Called to {}.", self.doing())
         }
     }
 
-    /// The errand as something that can be agreed to.
+    /// The errand as something that can be done.
     fn doing(&self) -> String {
+        let what = &self.task.written;
         match self.task.kind {
-            Kind::Cancel => format!("cancel {}", self.task.written),
-            Kind::Reschedule => format!("move {}", self.task.written),
-            Kind::Table | Kind::Booking => {
-                format!("book {}{}", self.task.written, self.agreed_when())
-            }
-            _ => self.task.written.clone(),
+            Kind::Table | Kind::Booking => format!("book {what}{}", self.agreed_when()),
+            Kind::Cancel => format!("cancel {what}"),
+            Kind::Reschedule => format!("move {what}"),
+            Kind::Message => format!("deliver {what}"),
+            _ => what.clone(),
         }
     }
 

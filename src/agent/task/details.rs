@@ -3,7 +3,7 @@
 use super::Kind;
 use crate::agent::{
     numbers,
-    words::{any, find, words},
+    words::{any, find, first_of, words},
 };
 
 /// Words that never belong to a name, and end one that is written in lower case.
@@ -127,39 +127,44 @@ pub(super) fn phone(text: &str) -> Option<String> {
 
 /// Returns how many people `heard` speaks of: `table for two`, `party of 6`, `two adults and a child`.
 pub(crate) fn party(heard: &[String]) -> Option<u32> {
+    const GROUPS: &str =
+        "table|reservation|booking|dinner|lunch|brunch|breakfast|party|group|family";
+    let after = |lead: &str| {
+        first_of(heard, &[&format!("{GROUPS} {lead}")]).and_then(|at| people_at(heard, at.end))
+    };
+    if let Some(people) = after("for").or_else(|| after("of")) {
+        return Some(people);
+    }
     if let Some(adults) = counted(heard, "adults|adult") {
         return Some(adults + counted(heard, "children|kids|child|kid").unwrap_or(0));
     }
-    if let Some(people) = counted(
-        heard,
-        "people|persons|person|guests|guest|pax|diners|of us|seats",
-    ) {
+    if let Some(people) = counted(heard, "people|persons|guests|pax|diners|of us|seats") {
         return Some(people);
+    }
+    if any(heard, COUPLES) {
+        return Some(2);
     }
     if any(
         heard,
         &[
-            "for|just|only a couple",
-            "my wife|husband|partner|girlfriend|boyfriend and me|i",
-            "me and my wife|husband|partner|girlfriend|boyfriend|friend",
+            "just|only for? me|myself",
+            "for myself",
+            "just|only one person",
         ],
     ) {
-        return Some(2);
-    }
-    if any(heard, &["just|only for? me|myself", "for myself"]) {
         return Some(1);
     }
-    const LEADS: &str = "table|reservation|booking|dinner|lunch|brunch|breakfast|party|group|family|^|just|okay|so|room|that is|make * for|of";
-    (0..heard.len()).find_map(|at| {
-        let lead = heard[at].as_str();
-        if !matches!(lead, "for" | "four" | "of")
-            || (lead == "of" && !(at > 0 && LEADS.split('|').any(|l| l == heard[at - 1])))
-        {
-            return None;
-        }
-        people_at(heard, at + 1)
-    })
+    (0..heard.len())
+        .filter(|at| matches!(heard[*at].as_str(), "for" | "four"))
+        .find_map(|at| people_at(heard, at + 1))
 }
+
+/// Two people without a number.
+const COUPLES: &[&str] = &[
+    "for|just|only a couple",
+    "my wife|husband|partner|girlfriend|boyfriend and me|i",
+    "me and my wife|husband|partner|girlfriend|boyfriend|friend",
+];
 
 /// A number of people at `at`, unless what follows makes it something else. After `for`, recognisers write `to` and
 /// `too` for two, and `for` for four.

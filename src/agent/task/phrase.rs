@@ -179,7 +179,8 @@ fn errand(task: &mut Task, core: &str) {
     task.written = match task.kind {
         Kind::Cancel | Kind::Reschedule => whole,
         Kind::Booking if !thing.is_empty() => thing,
-        _ => core.to_owned(),
+        _ if known => decapitalised(core),
+        _ => format!("ask about this: {}", decapitalised(core)),
     };
 }
 

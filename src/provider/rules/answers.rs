@@ -11,11 +11,25 @@ use crate::agent::{
 impl Policy<'_> {
     /// One sentence for each thing that was asked.
     pub(super) fn answers(&self) -> Vec<String> {
-        self.heard
-            .asks()
-            .into_iter()
+        let mut asks = self.heard.asks();
+        // `could you spell the name` asks for the name only if it was not given yet.
+        if asks.contains(&Ask::Spelling) && self.dialogue.named.is_some() {
+            asks.retain(|ask| *ask != Ask::Name);
+        }
+        asks.sort_by_key(|ask| *ask == Ask::Spelling);
+        asks.into_iter()
             .filter_map(|ask| self.answer(ask))
             .collect()
+    }
+
+    /// A yes to the callee's own summary, with the name if it is missing in it.
+    fn affirmation(&self) -> String {
+        match (&self.task.name, &self.dialogue.named) {
+            (Some(name), None) if self.task.kind.is_booking() => {
+                format!("Yes, that's right. The name is {name}.")
+            }
+            _ => "Yes, that's right.".to_owned(),
+        }
     }
 
     fn answer(&self, ask: Ask) -> Option<String> {
@@ -48,6 +62,7 @@ impl Policy<'_> {
                 None => "I'm an AI assistant, calling on behalf of a customer.".to_owned(),
             },
             Ask::Purpose => self.request(),
+            Ask::Right if self.dialogue.echoed => self.affirmation(),
             Ask::Else => "No, that's all, thank you.".to_owned(),
             Ask::Presence => "Yes, I'm here.".to_owned(),
             Ask::Unknown
@@ -57,7 +72,7 @@ impl Policy<'_> {
             {
                 "I'm sorry, I don't have that information.".to_owned()
             }
-            Ask::Unknown | Ask::Repeat | Ask::Message => return None,
+            Ask::Unknown | Ask::Repeat | Ask::Message | Ask::Right => return None,
         })
     }
 
@@ -74,7 +89,10 @@ impl Policy<'_> {
                 _ => "What days do you have?".to_owned(),
             };
         }
-        format!("{}, please.", capital(&when))
+        format!(
+            "{}, please.",
+            capital(when.strip_prefix("on ").unwrap_or(&when))
+        )
     }
 
     /// Whether an unknown question is all there is in the line.

@@ -198,11 +198,11 @@ impl Policy<'_> {
 
     fn to_questions(&self) -> Option<Reply> {
         let asks = self.heard.asks();
-        if asks.contains(&Ask::Repeat) && self.heard.refusal().is_none() {
+        if asks.contains(&Ask::Repeat) && self.dialogue.refused_now.is_none() {
             return Some(self.once_more("Of course."));
         }
         // An offer or an answer may sound like a question (`would eight thirty work`, `what about nine`).
-        if self.dialogue.offered.is_some() || self.heard.refusal().is_some() {
+        if self.dialogue.offered.is_some() || self.dialogue.refused_now.is_some() {
             return None;
         }
         if asks.contains(&Ask::Message) {
@@ -242,7 +242,7 @@ impl Policy<'_> {
         if self.dialogue.stated.is_some() {
             return None;
         }
-        if self.heard.refusal() == Some(Refusal::Closed) && !self.task.kind.is_question() {
+        if self.dialogue.refused_now == Some(Refusal::Closed) && !self.task.kind.is_question() {
             return Some(Reply::end("I see. Thank you anyway. Goodbye."));
         }
         Some(Reply::say(self.opening()))
@@ -271,7 +271,7 @@ impl Policy<'_> {
         let offered = slots.first().map_or_else(String::new, |s| {
             when_spoken(s.day.filter(|_| s.day != wanted.day), s.time)
         });
-        let closed = self.heard.refusal() == Some(Refusal::Closed);
+        let closed = self.dialogue.refused_now == Some(Refusal::Closed);
         if self.dialogue.other_asked < 1
             && self.task.kind.is_booking()
             && !self.task.limits.exact
@@ -311,19 +311,7 @@ impl Policy<'_> {
     }
 
     fn to_refusal(&self) -> Option<Reply> {
-        let why = self.heard.refusal().or_else(|| {
-            // A plain no to a question of ours.
-            (self.heard.does(Act::No)
-                && !self.heard.does(Act::Yes)
-                && self.dialogue.stands_refused().is_some())
-            .then_some(Refusal::Full)
-        })?;
-        if self.task.kind.is_question()
-            && why != Refusal::CannotHelp
-            && self.dialogue.answered.is_some()
-        {
-            return None;
-        }
+        let why = self.dialogue.refused_now?;
         let flexible =
             self.task.kind.is_booking() && !self.task.limits.exact && self.task.time.is_some();
         if why == Refusal::Full && flexible && self.dialogue.other_asked < 1 {
@@ -366,7 +354,11 @@ impl Policy<'_> {
     }
 
     fn to_unclear(&self) -> Reply {
-        if self.heard.does(Act::Bye) {
+        if self.heard.does(Act::Bye)
+            || (self.heard.does(Act::Thanks)
+                && self.dialogue.statements > 0
+                && self.dialogue.last.asks_right)
+        {
             return Reply::end("Thank you. Goodbye.");
         }
         if self.heard.does(Act::Greets) && self.dialogue.statements < TRIES {
