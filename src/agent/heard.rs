@@ -4,7 +4,7 @@
 //! words can only become one of these acts or nothing: whatever else is said, orders to the agent included, has no
 //! meaning here and so no effect.
 
-use std::{ops::Range, sync::LazyLock};
+use std::{collections::HashMap, ops::Range, sync::LazyLock};
 
 use super::{
     task,
@@ -111,9 +111,50 @@ pub(crate) enum Ask {
     Unknown,
 }
 
-/// The table of phrases, in the order of its file.
-static SIGNS: LazyLock<Vec<(Act, Pattern<'static>)>> =
-    LazyLock::new(|| parse(include_str!("heard/phrases.txt")).expect("the phrases are tested"));
+/// The table of phrases.
+static SIGNS: LazyLock<Signs> = LazyLock::new(|| {
+    let phrases = parse(include_str!("heard/phrases.txt")).expect("the phrases are tested");
+    Signs::new(phrases)
+});
+
+/// The phrases in the order of their file, found by how they begin: most lines need only a few of them.
+struct Signs {
+    phrases: Vec<(Act, Pattern<'static>)>,
+    by_sound: HashMap<&'static str, Vec<usize>>,
+    /// Phrases that may begin with anything.
+    always: Vec<usize>,
+}
+
+impl Signs {
+    fn new(phrases: Vec<(Act, Pattern<'static>)>) -> Self {
+        let mut by_sound: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut always = Vec::new();
+        for (index, (_, pattern)) in phrases.iter().enumerate() {
+            match pattern.first_sounds() {
+                Some(sounds) => sounds
+                    .into_iter()
+                    .for_each(|sound| by_sound.entry(sound).or_default().push(index)),
+                None => always.push(index),
+            }
+        }
+        Self {
+            phrases,
+            by_sound,
+            always,
+        }
+    }
+
+    /// The phrases that may occur in `text`, in their order.
+    fn candidates(&self, text: &Text<'_>) -> impl Iterator<Item = &(Act, Pattern<'static>)> {
+        let mut indices = self.always.clone();
+        for sound in text.sounds() {
+            indices.extend(self.by_sound.get(sound).into_iter().flatten());
+        }
+        indices.sort_unstable();
+        indices.dedup();
+        indices.into_iter().map(|index| &self.phrases[index])
+    }
+}
 
 impl Ask {
     const ALL: &[Self] = &[
@@ -217,7 +258,7 @@ impl Heard {
         let words = words(text);
         let mut acts: Vec<(Range<usize>, Act)> = Vec::new();
         let prepared = Text::new(&words);
-        for (act, pattern) in SIGNS.iter() {
+        for (act, pattern) in SIGNS.candidates(&prepared) {
             for at in pattern.all(&prepared) {
                 if acts
                     .iter()

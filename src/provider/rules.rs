@@ -4,8 +4,7 @@
 //! A pure function of the brief and the history: the same conversation always gets the same reply. It never judges
 //! (`complete` is `None`), so the rule-based judge does.
 //!
-//! English only: in any other language it says so, honestly and in English. Dropping the receiver has no effect on
-//! anything, since the whole reply is made before it is returned.
+//! English only: in any other language it says so, honestly and in English. Dropping the receiver ends the reply.
 
 mod answers;
 mod menu;
@@ -47,21 +46,21 @@ impl LanguageModel for Rules {
     }
 
     fn reply(&self, request: LlmRequest) -> mpsc::Receiver<LlmEvent> {
-        let task = Task::read(&request.brief);
-        let reply = policy::reply(&task, &request.brief, &self.caller_name, &request.history);
-        let mut events: Vec<LlmEvent> = pieces(&reply.text)
-            .into_iter()
-            .map(LlmEvent::Text)
-            .collect();
-        events.extend(reply.tool.map(LlmEvent::Tool));
-        events.push(LlmEvent::Done);
-        // Room for everything, so nothing is ever dropped and no task is needed to feed the channel.
-        let (sender, receiver) = mpsc::channel(events.len());
-        for event in events {
-            sender
-                .try_send(event)
-                .expect("the channel was made to hold every event");
-        }
+        // A reply has some ten pieces; when the channel is full, the task waits.
+        let (sender, receiver) = mpsc::channel(16);
+        let caller_name = self.caller_name.clone();
+        // On a task of its own, since reading a long conversation takes milliseconds that the sound path has not.
+        tokio::spawn(async move {
+            let task = Task::read(&request.brief);
+            let reply = policy::reply(&task, &request.brief, &caller_name, &request.history);
+            let texts = pieces(&reply.text).into_iter().map(LlmEvent::Text);
+            let tool = reply.tool.map(LlmEvent::Tool);
+            for event in texts.chain(tool).chain([LlmEvent::Done]) {
+                if sender.send(event).await.is_err() {
+                    return;
+                }
+            }
+        });
         receiver
     }
 }

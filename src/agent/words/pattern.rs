@@ -26,6 +26,11 @@ const HOMOPHONES: &[&[&str]] = &[
 pub(crate) struct Text<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Text<'a> {
+    /// Returns the sounds of the words, in order.
+    pub(crate) fn sounds(&self) -> impl Iterator<Item = &'a str> {
+        self.0.iter().map(|(_, sound)| *sound)
+    }
+
     /// Prepares `words`.
     pub(crate) fn new(words: &'a [String]) -> Self {
         Self(
@@ -57,6 +62,8 @@ enum Element<'p> {
     End,
 }
 
+/// From how many letters on one wrong letter is overlooked.
+const FUZZY: usize = 6;
 /// Longest gap, in words.
 const GAP: usize = 3;
 
@@ -82,6 +89,29 @@ impl<'p> Pattern<'p> {
             anchored,
             elements: elements.collect(),
         }
+    }
+
+    /// Returns the sounds of the words with which a match must begin, or `None` when it may begin with others.
+    pub(crate) fn first_sounds(&self) -> Option<Vec<&'p str>> {
+        let mut sounds = Vec::new();
+        for element in &self.elements {
+            let Element::Word {
+                words,
+                optional,
+                or_end: false,
+            } = element
+            else {
+                return None;
+            };
+            if words.iter().any(|(word, _)| word.len() >= FUZZY) {
+                return None;
+            }
+            sounds.extend(words.iter().map(|(_, sound)| *sound));
+            if !optional {
+                return Some(sounds);
+            }
+        }
+        None
     }
 
     /// Returns the first place at or after word `from` where the pattern occurs.
@@ -156,7 +186,7 @@ pub(crate) fn first_of(words: &[String], patterns: &[&str]) -> Option<Range<usiz
 
 /// Whether two words, each with its sound, are the same as far as a recogniser can tell.
 fn same((a, a_sound): (&str, &str), (b, b_sound): (&str, &str)) -> bool {
-    a_sound == b_sound || (a.len() >= 6 && b.len() >= 6 && within_one_edit(a, b))
+    a_sound == b_sound || (a.len() >= FUZZY && b.len() >= FUZZY && within_one_edit(a, b))
 }
 
 fn sound(word: &str) -> &str {

@@ -10,15 +10,14 @@ use super::*;
 use crate::agent::{Brief, TranscriptTurn, Verdict, judge};
 
 /// What the agent did in one reply.
-fn drain(mut events: mpsc::Receiver<LlmEvent>) -> (String, Option<Tool>) {
+async fn drain(mut events: mpsc::Receiver<LlmEvent>) -> (String, Option<Tool>) {
     let (mut text, mut tool) = (String::new(), None);
     loop {
-        match events.try_recv() {
-            Ok(LlmEvent::Text(piece)) => text.push_str(&piece),
-            Ok(LlmEvent::Tool(used)) => tool = Some(used),
-            Ok(LlmEvent::Done) => return (text, tool),
-            Ok(LlmEvent::Failed(error)) => panic!("the rules failed: {error}"),
-            Err(error) => panic!("the reply is not complete: {error}"),
+        match events.recv().await.expect("a reply ends with Done") {
+            LlmEvent::Text(piece) => text.push_str(&piece),
+            LlmEvent::Tool(used) => tool = Some(used),
+            LlmEvent::Done => return (text, tool),
+            LlmEvent::Failed(error) => panic!("the rules failed: {error}"),
         }
     }
 }
@@ -42,12 +41,12 @@ impl Play {
         });
     }
 
-    fn agent_speaks(&mut self) {
+    async fn agent_speaks(&mut self) {
         let request = LlmRequest {
             brief: Arc::clone(&self.brief),
             history: self.history.clone(),
         };
-        let (text, tool) = drain(Rules::default().reply(request));
+        let (text, tool) = drain(Rules::default().reply(request)).await;
         let doing = match &tool {
             Some(Tool::HangUp) => " [hang up]".to_owned(),
             Some(Tool::Wait) => " [wait]".to_owned(),
@@ -174,7 +173,7 @@ async fn play(text: &str) -> String {
         if line.starts_with("Agent:") {
             // The first reply is the opening, unless the callee speaks first.
             if i == 0 {
-                play.agent_speaks();
+                play.agent_speaks().await;
             }
             continue;
         }
@@ -207,7 +206,7 @@ async fn play(text: &str) -> String {
             .nth(i + 1)
             .is_some_and(|next| next.starts_with("Then host"));
         if !goes_on {
-            play.agent_speaks();
+            play.agent_speaks().await;
         }
     }
     let end = end.or(play.end).unwrap_or(End::CalleeHungUp);
