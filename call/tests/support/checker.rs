@@ -303,7 +303,7 @@ impl Checker {
         for word in turn.text.split_whitespace().filter(|word| *word != "—") {
             let word = word.trim_end_matches('—').trim_end_matches([',', ';', ':']);
             let known = |heard: &&str| heard.trim_end_matches([',', ';', ':']) == word;
-            if !rest.any(|heard| known(&heard)) {
+            if !rest.any(known) {
                 return Err(format!(
                     "'{word}' of \"{}\" was never heard; heard was {heard:?}",
                     turn.text
