@@ -137,6 +137,21 @@ impl RedbStore {
 }
 
 fn open_file(path: &Path) -> Result<Database, StoreError> {
+    // A kill while redb lays out a new file leaves one that it does not know again. So a new one is laid out
+    // under another name, and has its own only when it is complete.
+    if !path.exists() {
+        let fresh = path.with_extension("redb.new");
+        let cannot = |error| StoreError::io(&format!("make {}", path.display()), error);
+        if fresh.exists() {
+            std::fs::remove_file(&fresh).map_err(cannot)?;
+        }
+        drop(open_or_make(&fresh)?);
+        std::fs::rename(&fresh, path).map_err(cannot)?;
+    }
+    open_or_make(path)
+}
+
+fn open_or_make(path: &Path) -> Result<Database, StoreError> {
     // Some damage is found by redb's own assertions; a broken file is the operator's matter and no reason to die
     // with a backtrace.
     let opened = catch_unwind(AssertUnwindSafe(|| {
