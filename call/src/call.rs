@@ -1,7 +1,7 @@
 //! The call itself: one struct that takes events and gives actions.
 //!
 //! This file holds the state, the way in and what happens when nothing is going on. The rules are beside it:
-//! `line` (answer, keys, tones, who answered), `listen` (voice and words), `decide` (end of turn and the answer to it), `speak` (replies, playout),
+//! `line` (answer, keys, tones, who answered), `listen` (voice and words), `decide` (end of turn and the answer to it), `speak` and `stop` (replies, playout),
 //! `interrupt` (barge-in), `close` (goodbye and the end), `command` (wishes from outside).
 
 use std::{
@@ -27,6 +27,7 @@ mod interrupt;
 mod line;
 mod listen;
 mod speak;
+mod stop;
 
 use listen::Unanswered;
 

@@ -19,7 +19,6 @@ pub(crate) mod checker;
 pub(crate) mod conversation;
 pub(crate) mod downlink;
 pub(crate) mod script;
-
 use checker::Checker;
 use downlink::Downlink;
 
