@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod agent;
 pub mod app;
+pub mod bench;
 pub mod bus;
 pub mod cli;
 pub mod config;

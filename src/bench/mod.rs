@@ -1,0 +1,9 @@
+//! The harness: turn-taking, hearing and capacity, measured on recorded sound.
+//!
+//! Recordings (`library`) become labelled telephone dialogues (`dialogue`, described by [`Trial`]), which are played to
+//! the real driver over the simulated line on the virtual clock (`stage`); what came of it is compared with the labels,
+//! which the engine never sees. `docs/turn-taking.md` defines every figure.
+
+pub mod trial;
+
+pub use self::trial::{Cue, Label, Pause, PauseKind, Trial, When};
