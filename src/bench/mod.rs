@@ -4,6 +4,10 @@
 //! the real driver over the simulated line on the virtual clock (`stage`); what came of it is compared with the labels,
 //! which the engine never sees. `docs/turn-taking.md` defines every figure.
 
+pub mod run;
+pub mod stage;
+pub mod stats;
 pub mod trial;
+pub mod turns;
 
 pub use self::trial::{Cue, Label, Pause, PauseKind, Trial, When};

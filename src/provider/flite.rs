@@ -12,6 +12,8 @@ use super::{
     clauses::{self, Sound, plain_english},
 };
 
+pub mod instant;
+
 /// Whose turn it is to use the library. Threads of the blocking pool are only taken by those who may go.
 static TURN: Semaphore = Semaphore::const_new(1);
 /// Pieces of at least 40 ms that a clause may be ahead of the call.

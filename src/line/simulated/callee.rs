@@ -30,6 +30,8 @@ pub(super) trait Sounds {
 /// What a callee does besides sounding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Deed {
+    /// Began to make a sound, with this frame.
+    Sounds(SoundId),
     /// Pressed a key.
     Key(char),
     /// Put the phone down. Nothing follows.
@@ -103,7 +105,7 @@ impl Callee {
                 }
                 Some(Doing::Pausing { .. }) => self.done(ear),
                 Some(Doing::Sounding { play, at }) => {
-                    if self.sound(ear, sounds, frame, play, at) {
+                    if self.sound(ear, sounds, frame, deeds, play, at) {
                         return;
                     }
                 }
@@ -122,6 +124,7 @@ impl Callee {
         ear: &mut Ear,
         sounds: &dyn Sounds,
         frame: &mut [i16; FRAME],
+        deeds: &mut Vec<Deed>,
         play: Play,
         at: usize,
     ) -> bool {
@@ -138,6 +141,9 @@ impl Callee {
             self.quiet_since = ear.now();
             self.done(ear);
             return false;
+        }
+        if at == 0 {
+            deeds.push(Deed::Sounds(play.sound));
         }
         let end = length.min(at + FRAME);
         frame[..end - at].copy_from_slice(&samples[at..end]);

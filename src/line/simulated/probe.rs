@@ -9,6 +9,8 @@ use std::{
 
 use media::FRAME;
 
+use super::scenario::SoundId;
+
 /// The most that is kept of one call, per track: 15 minutes.
 const LONGEST: usize = 15 * 60 * 8000;
 
@@ -25,6 +27,8 @@ pub struct Tracks {
     pub said: Vec<i16>,
     /// What the callee heard of the agent, after the network.
     pub heard: Vec<i16>,
+    /// Which sounds the callee began to make, and at which sample of `said`.
+    pub sounds: Vec<(SoundId, usize)>,
 }
 
 impl Probe {
@@ -45,6 +49,14 @@ impl Probe {
             ..Tracks::default()
         });
         calls.len() - 1
+    }
+
+    /// Notes that a sound begins with the next frame.
+    pub(super) fn sound(&self, call: usize, sound: SoundId) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tracks) = calls.get_mut(call) {
+            tracks.sounds.push((sound, tracks.said.len()));
+        }
     }
 
     /// Appends one frame to both tracks.

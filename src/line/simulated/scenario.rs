@@ -3,7 +3,7 @@
 //! Decides nothing about how the text is written (`parse`), what the sounds are made of (`sounds`) or when a
 //! step is taken (`callee`).
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use media::{Codec, impair::NetworkConfig};
 
@@ -52,6 +52,8 @@ pub struct Settings {
     pub network: NetworkConfig,
     /// Speech level over noise level in dB; `None` for a line without noise.
     pub noise: Option<f32>,
+    /// Sound around the callee that never ends, 8 kHz, repeated from its start. Scenarios written as text have none.
+    pub background: Option<Arc<[i16]>>,
     /// The agent's own sound coming back.
     pub echo: Option<Echo>,
 }
@@ -66,6 +68,7 @@ impl Default for Settings {
             codec: Codec::Pcmu,
             network: NetworkConfig::CLEAN,
             noise: Some(40.0),
+            background: None,
             echo: None,
         }
     }
@@ -91,6 +94,8 @@ pub enum Sound {
     Speech(String),
     /// A WAV file; relative paths count from the scenario's own folder.
     Recording(PathBuf),
+    /// Samples at 8 kHz, played as they are. Scenarios written as text have none.
+    Samples(Arc<[i16]>),
     /// One steady tone.
     Beep {
         /// Frequency in Hz.

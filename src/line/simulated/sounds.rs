@@ -33,6 +33,7 @@ pub(super) fn make(
 ) -> Result<Option<Arc<[i16]>>, DialError> {
     let samples = match sound {
         Sound::Speech(_) => return Ok(None),
+        Sound::Samples(samples) => return Ok(Some(Arc::clone(samples))),
         Sound::Recording(file) => recording(&folder.join(file))?,
         Sound::Beep { hertz, length } => {
             let (hz, length) = (f64::from(*hertz), *length);

@@ -107,6 +107,7 @@ struct Talk {
     ear: Ear,
     earpiece: Earpiece,
     noise: Option<Noise>,
+    background: Option<Loop>,
     echo: Option<Echo>,
     /// From the agent to the callee, and back.
     there: Network,
@@ -142,6 +143,7 @@ impl Talk {
             noise: settings
                 .noise
                 .map(|below| Noise::new(SPEECH_LEVEL - below, seeds.u64(..))),
+            background: settings.background.clone().map(Loop::new),
             echo: settings.echo.map(|echo| Echo::new(echo.delay, echo.gain)),
             probe: start.probe,
             sequence: seeds.u16(..),
@@ -189,7 +191,15 @@ impl Talk {
         self.earpiece.pull(&mut heard);
         self.ear.hear(&heard);
         if let Some((probe, call)) = &self.probe {
+            for deed in &self.deeds {
+                if let Deed::Sounds(sound) = deed {
+                    probe.sound(*call, *sound);
+                }
+            }
             probe.frame(*call, &said, &heard);
+        }
+        if let Some(background) = &mut self.background {
+            background.add(&mut said);
         }
         if let Some(echo) = &mut self.echo {
             echo.add(&mut said, &heard);
@@ -206,6 +216,7 @@ impl Talk {
         }
         for deed in std::mem::take(&mut self.deeds) {
             match deed {
+                Deed::Sounds(_) => {}
                 Deed::Key(key) => self.waiting.push_back(LegEvent::Dtmf(key)),
                 Deed::HungUp => return self.hung_up(),
             }
@@ -260,6 +271,28 @@ impl Talk {
     fn hung_up(&mut self) -> Line {
         self.waiting.push_back(LegEvent::HungUp);
         Line::Closed
+    }
+}
+
+/// Sound that begins anew when it is over.
+struct Loop {
+    samples: Arc<[i16]>,
+    at: usize,
+}
+
+impl Loop {
+    fn new(samples: Arc<[i16]>) -> Self {
+        Self { samples, at: 0 }
+    }
+
+    fn add(&mut self, frame: &mut [i16; FRAME]) {
+        for sample in frame {
+            let Some(more) = self.samples.get(self.at) else {
+                return;
+            };
+            *sample = sample.saturating_add(*more);
+            self.at = (self.at + 1) % self.samples.len();
+        }
     }
 }
 

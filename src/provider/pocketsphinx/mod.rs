@@ -16,6 +16,7 @@ use super::{BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOption
 
 mod features;
 mod gate;
+pub mod lockstep;
 mod pool;
 mod recogniser;
 mod repair;

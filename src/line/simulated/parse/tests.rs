@@ -38,6 +38,7 @@ fn settings_are_read_and_have_defaults() {
         codec: Codec::Pcma,
         network,
         noise: Some(10.0),
+        background: None,
         echo: Some(Echo {
             gain: -20.0,
             delay: ms(120),

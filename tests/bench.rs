@@ -1,0 +1,103 @@
+//! The harness itself: that a trial is played to the real program, that its times are true, and that it comes out the
+//! same every time.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use agentphone::{
+    bench::{Cue, Label, Pause, PauseKind, Trial, When, stage::Stage, turns},
+    provider::{
+        flite::instant::InstantFlite,
+        pocketsphinx::{DEFAULT_MODELS, lockstep::LockStep},
+    },
+};
+use call::CallConfig;
+use media::impair::NetworkConfig;
+
+fn stage() -> Stage {
+    let program = Path::new(env!("CARGO_BIN_EXE_agentphone"));
+    Stage {
+        stt: Arc::new(LockStep::new(Path::new(DEFAULT_MODELS), program)),
+        tts: InstantFlite::default(),
+        config: CallConfig::default(),
+    }
+}
+
+/// Speech at 8 kHz without the silence around it.
+fn speech(voice: &InstantFlite, text: &str) -> Vec<i16> {
+    let (samples, rate) = voice.samples(text);
+    let mut resampler = media::Resampler::new(rate, 8000).expect("a usual rate");
+    let mut out = Vec::new();
+    resampler.process(&samples, |piece| out.extend_from_slice(piece));
+    resampler.finish(|piece| out.extend_from_slice(piece));
+    let loud = |sample: &i16| sample.unsigned_abs() > 300;
+    let first = out.iter().position(loud).expect("a sound");
+    let last = out.iter().rposition(loud).expect("a sound");
+    out[first..=last].to_vec()
+}
+
+/// A callee who says "I would like" and, after a pause, "a table for two".
+fn trial(pause: Duration) -> Trial {
+    let voice = InstantFlite::default();
+    let [hello, first, second] = ["Hello?", "I would like", "a table for two."]
+        .map(|text| speech(&voice, text));
+    let silence = vec![0; pause.as_millis() as usize * 8];
+    let at = first.len()..first.len() + silence.len();
+    let sound = [first, silence, second].concat();
+    Trial {
+        id: "test".into(),
+        seed: 1,
+        group: "statement",
+        agent: vec!["How can I help you?".into(), "Very well.".into()],
+        cues: vec![
+            Cue {
+                when: When::After(Duration::from_millis(300)),
+                sound: hello.into(),
+                label: Label::Prelude,
+            },
+            Cue {
+                when: When::AgentStops(Duration::from_millis(400)),
+                label: Label::Turn {
+                    text: "i would like a table for two".into(),
+                    voiced: 0..sound.len(),
+                    pauses: vec![Pause {
+                        at,
+                        kind: PauseKind::Incomplete,
+                    }],
+                },
+                sound: sound.into(),
+            },
+        ],
+        network: NetworkConfig::CLEAN,
+        background: None,
+        echo: None,
+    }
+}
+
+#[test]
+fn a_trial_is_played_with_true_times_and_always_the_same() {
+    let stage = stage();
+    let trial = trial(Duration::from_millis(600));
+    let played = stage.play(&trial).expect("it can be played");
+    let outcomes = turns::judge(&trial, &played);
+    let [turn] = outcomes.as_slice() else {
+        panic!("one turn: {outcomes:?}");
+    };
+    assert_eq!(turn.pauses.len(), 1);
+    assert!(
+        turn.delay > Duration::from_millis(100) && turn.delay < Duration::from_millis(1500),
+        "{turn:?}"
+    );
+    // The cue's sound lies in the recording where its time says, later by the way through the jitter buffer.
+    let begin = played.time(1, 0).expect("the cue was played") - played.start;
+    let from = (begin.as_micros() / 125) as usize;
+    let loud = |sample: &i16| sample.unsigned_abs() > 300;
+    let found = played.callee[from..].iter().position(loud).expect("a sound");
+    assert!(found <= 8 * 120, "{found} samples after its time");
+
+    let again = stage.play(&trial).expect("it can be played");
+    assert_eq!(turns::judge(&trial, &again), outcomes);
+    assert_eq!(again.log.events, played.log.events);
+    assert_eq!(again.agent, played.agent);
+    let fresh = self::stage().play(&trial).expect("it can be played");
+    assert_eq!(fresh.log.events, played.log.events);
+}
