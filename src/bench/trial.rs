@@ -104,3 +104,16 @@ pub enum PauseKind {
     /// Where the speaker of a recording paused, and nobody has judged the words.
     Natural,
 }
+
+impl PauseKind {
+    /// Returns its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Incomplete => "incomplete",
+            Self::LooksComplete => "looks_complete",
+            Self::Entity => "entity",
+            Self::Natural => "natural",
+        }
+    }
+}
