@@ -38,8 +38,8 @@ fn speech(voice: &InstantFlite, text: &str) -> Vec<i16> {
 /// A callee who says "I would like" and, after a pause, "a table for two".
 fn trial(pause: Duration) -> Trial {
     let voice = InstantFlite::default();
-    let [hello, first, second] = ["Hello?", "I would like", "a table for two."]
-        .map(|text| speech(&voice, text));
+    let [hello, first, second] =
+        ["Hello?", "I would like", "a table for two."].map(|text| speech(&voice, text));
     let silence = vec![0; pause.as_millis() as usize * 8];
     let at = first.len()..first.len() + silence.len();
     let sound = [first, silence, second].concat();
@@ -91,7 +91,10 @@ fn a_trial_is_played_with_true_times_and_always_the_same() {
     let begin = played.time(1, 0).expect("the cue was played") - played.start;
     let from = (begin.as_micros() / 125) as usize;
     let loud = |sample: &i16| sample.unsigned_abs() > 300;
-    let found = played.callee[from..].iter().position(loud).expect("a sound");
+    let found = played.callee[from..]
+        .iter()
+        .position(loud)
+        .expect("a sound");
     assert!(found <= 8 * 120, "{found} samples after its time");
 
     let again = stage.play(&trial).expect("it can be played");

@@ -110,7 +110,10 @@ pub fn measure(
                     fixed: silences.iter().map(fixed).collect(),
                 }
             })?;
-            outcomes = judged.iter().flat_map(|trial| trial.engine.clone()).collect();
+            outcomes = judged
+                .iter()
+                .flat_map(|trial| trial.engine.clone())
+                .collect();
         } else {
             let all = play_all(&stage, trials, threads, done, turns::judge)?;
             outcomes = all.into_iter().flatten().collect();
@@ -120,7 +123,10 @@ pub fn measure(
             figures: Figures::of(outcomes.iter()),
         });
     }
-    let turns: Vec<_> = judged.iter().flat_map(|trial| trial.engine.clone()).collect();
+    let turns: Vec<_> = judged
+        .iter()
+        .flat_map(|trial| trial.engine.clone())
+        .collect();
     let fixed = |index: usize| {
         let outcomes = judged.iter().flat_map(move |trial| &trial.fixed[index]);
         turns::fixed_point(silences[index], outcomes)
@@ -128,9 +134,10 @@ pub fn measure(
     let curve_length = turns::fixed_curve().count();
     let fixed_curve: Vec<_> = (0..curve_length).map(fixed).collect();
     let rivals_from = curve_length + turns::FIXED_SILENCES.len();
-    let rivals = RIVALS.iter().enumerate().map(|(index, (name, _))| {
-        ((*name).to_owned(), fixed(rivals_from + index).figures)
-    });
+    let rivals = RIVALS
+        .iter()
+        .enumerate()
+        .map(|(index, (name, _))| ((*name).to_owned(), fixed(rivals_from + index).figures));
     Ok(Result {
         end_of_turn: EndOfTurn {
             figures: Figures::of(turns.iter()),

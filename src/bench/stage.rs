@@ -178,7 +178,9 @@ impl Stage {
             bus: Bus::default(),
             lines: vec![Arc::new(line)],
             stt: self.stt.clone(),
-            llm: Arc::new(ScriptedModel::new(unasked.into_iter().chain(said).collect())),
+            llm: Arc::new(ScriptedModel::new(
+                unasked.into_iter().chain(said).collect(),
+            )),
             tts: Arc::new(self.tts.clone()),
             settings: Settings {
                 max_concurrent: 1,

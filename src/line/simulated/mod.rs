@@ -157,11 +157,7 @@ impl SimulatedLine {
     ///
     /// # Errors
     /// When one of its sounds cannot be made; the sentence says why.
-    pub(crate) fn play(
-        &self,
-        request: &DialRequest,
-        scenario: Scenario,
-    ) -> Result<Leg, DialError> {
+    pub(crate) fn play(&self, request: &DialRequest, scenario: Scenario) -> Result<Leg, DialError> {
         let make = |sound| sounds::make(sound, Path::new(""), request.seed);
         let sounds = scenario.sounds.iter().map(make).collect::<Result<_, _>>()?;
         Ok(self.start(request, Loaded { scenario, sounds }))
