@@ -189,7 +189,6 @@ fn supervise(
             max_duration: config.calls.max_duration(),
             ..CallConfig::default()
         },
-        voice: services.voice,
         recordings: folder.recordings(),
         buy_credits_url: config.buy_credits_url(public_url),
     };

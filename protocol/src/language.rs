@@ -87,6 +87,25 @@ pub fn tag(text: &str) -> Option<String> {
     }
 }
 
+/// Returns the English name of a tag's language, with a capital; the tag itself where none is listed.
+///
+/// ```
+/// use protocol::language::name;
+/// assert_eq!(name("es-MX"), "Spanish");
+/// assert_eq!(name("ka"), "ka");
+/// ```
+#[must_use]
+pub fn name(tag: &str) -> String {
+    let primary = |tag: &str| tag.split(['-', '_']).next().map(str::to_lowercase);
+    let wanted = primary(tag);
+    let listed = NAMES.iter().find(|(_, listed)| primary(listed) == wanted);
+    let Some((name, _)) = listed else {
+        return tag.to_owned();
+    };
+    let (first, rest) = name.split_at(1);
+    format!("{}{rest}", first.to_uppercase())
+}
+
 /// Writes a tag of language, script and region in its usual case (`zh-Hant-TW`); nothing for other shapes.
 fn canonical_tag(lower: &str) -> Option<String> {
     let mut parts = lower.split(['-', '_']);
@@ -154,6 +173,24 @@ mod tests {
             "en-Latn-Latn",
         ] {
             assert_eq!(tag(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn every_listed_language_has_a_name() {
+        for (name, tag) in NAMES {
+            assert!(
+                super::name(tag).starts_with(|c: char| c.is_ascii_uppercase()),
+                "{name}"
+            );
+        }
+        for (tag, expected) in [
+            ("en-GB", "English"),
+            ("pt-BR", "Portuguese"),
+            ("zh-TW", "Chinese"),
+            ("", ""),
+        ] {
+            assert_eq!(super::name(tag), expected);
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod dialogue;
 pub(crate) mod heard;
 mod judge;
 pub(crate) mod numbers;
+pub(crate) mod phrases;
 pub(crate) mod prompt;
 pub(crate) mod schema;
 pub(crate) mod task;
@@ -28,6 +29,8 @@ pub struct Brief {
     pub website_context: Option<String>,
     /// BCP 47 language tag of the conversation.
     pub language: String,
+    /// Whether no recogniser understands that language, so that no word of the callee will be known.
+    pub deaf: bool,
     /// More context for the agent, from the requester.
     pub instructions: Option<String>,
     /// What to say first, word for word.

@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 
 use call::{Message, Speaker};
+use protocol::language;
 
 use super::Brief;
 
@@ -47,7 +48,20 @@ pub(crate) fn system(brief: &Brief) -> String {
         );
     }
     text.push_str(RULES);
-    let _ = writeln!(text, "Speak {}.", language_name(&brief.language));
+    let language = match brief.language.as_str() {
+        "" => language::DEFAULT,
+        tag => tag,
+    };
+    let name = language::name(language);
+    let _ = writeln!(text, "Speak {name}.");
+    if brief.deaf {
+        let _ = writeln!(
+            text,
+            "On this call no word of the callee can be understood, because no recogniser for {name} is set up. Say your \
+             message once, complete and in plain words. After the callee has answered or stays silent, say that you cannot \
+             understand the answer, that it was recorded, thank, and hang up. Claim nothing that depends on the answer."
+        );
+    }
     if brief.transfer_to.is_some() {
         text.push_str(
             "If the callee asks to speak with the customer in person, use the transfer tool.\n",
@@ -140,22 +154,6 @@ fn shortened(text: &str, max: usize) -> &str {
     {
         Some(end) if text.len() > max => &text[..end],
         _ => text,
-    }
-}
-
-/// The English name of a language, for tags that are common on the phone; the tag itself otherwise.
-fn language_name(tag: &str) -> &str {
-    match tag.split('-').next().unwrap_or("") {
-        "" | "en" => "English",
-        "es" => "Spanish",
-        "fr" => "French",
-        "de" => "German",
-        "it" => "Italian",
-        "pt" => "Portuguese",
-        "nl" => "Dutch",
-        "ja" => "Japanese",
-        "zh" => "Chinese",
-        _ => tag,
     }
 }
 

@@ -187,7 +187,6 @@ impl Stage {
                 ring_timeout: Duration::from_secs(20),
                 drain: Duration::ZERO,
                 call: config,
-                voice: String::new(),
                 recordings: folder.path().to_path_buf(),
                 buy_credits_url: String::new(),
             },

@@ -111,8 +111,11 @@ fn absolute(file: &std::path::Path) -> Result<String, Failure> {
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     let client = Client::new(&command.url, command.key.clone())?;
     let created = client.create(&command.body()?).await?;
-    for warning in &created.value.warnings {
-        complain(&format!("warning: {warning}"));
+    // Who follows the call is shown them by its live events.
+    if !command.follow || command.json {
+        for warning in &created.value.warnings {
+            complain(&format!("warning: {warning}"));
+        }
     }
     let id = created.value.data.call_id.as_str();
     if !command.follow {

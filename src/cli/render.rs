@@ -339,7 +339,7 @@ fn summary(call: &Call) -> String {
     if let Some(seconds) = call.duration_seconds {
         row("duration", &format!("{seconds} s"));
     }
-    if let Some(metrics) = &call.metrics {
+    if let Some(metrics) = call.metrics.as_ref().filter(|metrics| metrics.answers > 0) {
         row(
             "silence",
             &format!(

@@ -10,12 +10,14 @@ use crate::{
         simulated::{SimulatedLine, SimulatedOptions, catalog},
     },
     provider::{
-        LanguageModel, ProviderError, SpeechToText, TextToSpeech,
+        LanguageModel, ProviderError, SpeechToText, TextToSpeech, TtsOptions,
         cached::Cached,
+        espeak::Espeak,
         flite::Flite,
         openai::{self, OpenAi},
         pocketsphinx::PocketSphinx,
         rules::Rules,
+        voices::{Choice, Languages, Voices},
     },
     store::Cache,
 };
@@ -31,8 +33,6 @@ pub struct Services {
     pub llm: Arc<dyn LanguageModel>,
     /// Speaks.
     pub tts: Arc<dyn TextToSpeech>,
-    /// With which of its voices; its default when empty.
-    pub voice: String,
 }
 
 /// One choice, for the start-up log, `doctor` and `demo`.
@@ -52,7 +52,7 @@ impl Services {
     /// # Errors
     /// When a service cannot be made at all.
     pub fn new(config: &Config, cache: Cache) -> Result<Self, ProviderError> {
-        let flite: Arc<dyn TextToSpeech> = Arc::new(Cached::new(Arc::new(Flite), cache));
+        let flite: Arc<dyn TextToSpeech> = Arc::new(Cached::new(Arc::new(Flite), cache.clone()));
         let stt = match config.stt.provider {
             SttProvider::PocketSphinx => {
                 let stt = PocketSphinx::new(&config.stt.pocketsphinx.models)?;
@@ -69,8 +69,7 @@ impl Services {
                     Arc::new(Rules::new(&config.llm.rules.caller_name))
                 }
             },
-            tts: flite,
-            voice: config.tts.flite.voice.clone(),
+            tts: Arc::new(config.voices(flite, cache)),
         })
     }
 }
@@ -89,11 +88,11 @@ impl Config {
     pub async fn parts(&self, check: Check) -> Vec<Part> {
         let config = self.clone();
         let local = tokio::task::spawn_blocking(move || {
-            (config.line_part(), config.stt_part(), config.tts_part())
+            (config.line_part(), config.stt_part(), config.tts_parts())
         });
         let llm = self.llm_part(check).await;
         match local.await {
-            Ok((line, stt, tts)) => vec![line, stt, llm, tts],
+            Ok((line, stt, tts)) => [vec![line, stt, llm], tts].concat(),
             Err(_) => vec![llm],
         }
     }
@@ -126,7 +125,9 @@ impl Config {
             .and_then(|stt| stt.check());
         Part {
             role: "speech to text",
-            state: check,
+            state: check.map(|what| {
+                format!("{what}; calls in other languages are spoken, and their answers recorded but not understood")
+            }),
             better: None,
         }
     }
@@ -142,7 +143,8 @@ impl Config {
             LlmProvider::Auto | LlmProvider::Rules => Part {
                 role,
                 state: Ok(
-                    "none: built-in rules that book and ask for opening hours and prices".into(),
+                    "none: built-in rules that book and ask for opening hours and prices, in English; in other languages they say the objective as it is written"
+                        .into(),
                 ),
                 better: Some(
                     "set llm.openai.base_url to a server that speaks OpenAI's chat completions",
@@ -184,18 +186,64 @@ impl Config {
         }
     }
 
-    fn tts_part(&self) -> Part {
+    /// The voices of calls: Flite's, which the simulated callee uses too, espeak-ng's, or both by language.
+    fn voices(&self, flite: Arc<dyn TextToSpeech>, cache: Cache) -> Voices {
+        let english = Choice {
+            service: flite,
+            languages: Languages::English,
+            voice: self.tts.flite.voice.clone(),
+        };
+        let all = Choice {
+            service: Arc::new(Cached::new(Arc::new(Espeak::default()), cache)),
+            languages: Languages::All,
+            voice: self.tts.espeak.voice.clone(),
+        };
+        Voices::new(match self.tts.provider {
+            TtsProvider::Auto => vec![english, all],
+            TtsProvider::Flite => vec![english],
+            TtsProvider::Espeak => vec![all],
+        })
+    }
+
+    fn tts_parts(&self) -> Vec<Part> {
+        let part = |state, better| Part {
+            role: "text to speech",
+            state,
+            better,
+        };
+        let flite = || part(self.check_flite(), None);
         match self.tts.provider {
-            TtsProvider::Auto | TtsProvider::Flite | TtsProvider::Espeak => Part {
-                role: "text to speech",
-                state: self.check_flite(),
-                better: None,
-            },
+            TtsProvider::Flite => vec![flite()],
+            TtsProvider::Espeak => vec![part(self.check_espeak(), None)],
+            TtsProvider::Auto => vec![
+                flite(),
+                // English calls need no espeak-ng, so its absence is no fault of the configuration.
+                match self.check_espeak() {
+                    Ok(state) => part(Ok(format!("{state}, for every other language")), None),
+                    Err(problem) => part(
+                        Ok(format!(
+                            "nothing for languages other than English: {problem}"
+                        )),
+                        Some("install the package espeak-ng (apt-get install espeak-ng)"),
+                    ),
+                },
+            ],
         }
     }
 }
 
 impl Config {
+    fn check_espeak(&self) -> Result<String, String> {
+        let espeak = Espeak::default();
+        let version = espeak.version()?;
+        let options = TtsOptions {
+            voice: self.tts.espeak.voice.clone(),
+            ..TtsOptions::default()
+        };
+        espeak.check(&options).map_err(|error| error.to_string())?;
+        Ok(version)
+    }
+
     fn check_flite(&self) -> Result<String, String> {
         let wanted = self.tts.flite.voice.as_str();
         let voices = Flite::voices();

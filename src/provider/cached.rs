@@ -43,6 +43,10 @@ impl TextToSpeech for Cached {
         self.voice.name()
     }
 
+    fn check(&self, options: &TtsOptions) -> Result<(), ProviderError> {
+        self.voice.check(options)
+    }
+
     fn open(&self, options: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
         Box::pin(async move {
             let named = [

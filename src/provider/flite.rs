@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 use super::{
     BoxFuture, ProviderError, ProviderErrorKind, TextToSpeech, TtsOptions, TtsStream,
     clauses::{self, Sound, plain_english},
+    is_english,
 };
 
 pub mod instant;
@@ -56,18 +57,15 @@ impl Flite {
     pub fn voices() -> Vec<&'static str> {
         Voice::ALL.iter().map(|voice| voice.name()).collect()
     }
-
-    /// Returns whether Flite can speak this BCP 47 language; empty means English.
-    #[must_use]
-    pub fn speaks(language: &str) -> bool {
-        let primary = language.split(['-', '_']).next().unwrap_or_default();
-        primary.is_empty() || primary.eq_ignore_ascii_case("en")
-    }
 }
 
 impl TextToSpeech for Flite {
     fn name(&self) -> &'static str {
         "flite"
+    }
+
+    fn check(&self, options: &TtsOptions) -> Result<(), ProviderError> {
+        choose(options).map(|_| ())
     }
 
     fn open(&self, options: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
@@ -80,7 +78,7 @@ impl TextToSpeech for Flite {
 
 fn choose(options: &TtsOptions) -> Result<Voice, ProviderError> {
     let unsupported = |message: String| ProviderError::new(ProviderErrorKind::Unsupported, message);
-    if !Flite::speaks(&options.language) {
+    if !is_english(&options.language) {
         return Err(unsupported(format!(
             "Flite speaks English only, not {}; choose another voice service for this language",
             options.language

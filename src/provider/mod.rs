@@ -15,11 +15,14 @@ use crate::agent::Brief;
 
 pub mod cached;
 mod clauses;
+pub mod deaf;
+pub mod espeak;
 pub mod flite;
 pub mod openai;
 pub mod pocketsphinx;
 pub mod rules;
 pub mod scripted;
+pub mod voices;
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -27,10 +30,21 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Samples in 20 ms at 16 kHz.
 pub const STT_FRAME: usize = 320;
 
+/// Returns whether a BCP 47 language is English of any region; an empty one is.
+#[must_use]
+pub fn is_english(language: &str) -> bool {
+    let primary = language.split(['-', '_']).next().unwrap_or_default();
+    primary.is_empty() || primary.eq_ignore_ascii_case("en")
+}
+
 /// Speech to text.
 pub trait SpeechToText: Send + Sync + fmt::Debug {
     /// Returns the name under which the provider is configured, for records and logs.
     fn name(&self) -> &'static str;
+    /// Returns whether it understands this BCP 47 language (US English when empty). Defaults to every language.
+    fn understands(&self, _language: &str) -> bool {
+        true
+    }
     /// Opens one recogniser for one call. It lives as long as its stream.
     ///
     /// # Errors
@@ -89,6 +103,10 @@ pub enum SttEvent {
 pub trait LanguageModel: Send + Sync + fmt::Debug {
     /// Returns the name under which the provider is configured, for records and logs.
     fn name(&self) -> &'static str;
+    /// Returns whether it can converse in this BCP 47 language (US English when empty). Defaults to every language.
+    fn converses_in(&self, _language: &str) -> bool {
+        true
+    }
     /// Asks for the next reply. The receiver ends after [`LlmEvent::Done`] or [`LlmEvent::Failed`].
     fn reply(&self, request: LlmRequest) -> mpsc::Receiver<LlmEvent>;
     /// Asks for one complete answer outside the conversation (the judgement after the call), as JSON text, or
@@ -128,6 +146,14 @@ pub enum LlmEvent {
 pub trait TextToSpeech: Send + Sync + fmt::Debug {
     /// Returns the name under which the provider is configured, for records and logs.
     fn name(&self) -> &'static str;
+    /// Looks whether such a voice could be opened now. It may wait for a program, so it is called from threads that
+    /// may wait. Defaults to yes.
+    ///
+    /// # Errors
+    /// When there is no such voice, or what speaks with it is not installed.
+    fn check(&self, _options: &TtsOptions) -> Result<(), ProviderError> {
+        Ok(())
+    }
     /// Opens one voice for one call.
     ///
     /// # Errors

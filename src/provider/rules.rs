@@ -4,15 +4,17 @@
 //! A pure function of the brief and the history: the same conversation always gets the same reply. It never judges
 //! (`complete` is `None`), so the rule-based judge does.
 //!
-//! English only: in any other language it says so, honestly and in English. Dropping the receiver ends the reply.
+//! It converses in English only. In any other language it says the objective and ends (`one_way`). Dropping the
+//! receiver ends the reply.
 
 mod answers;
 mod menu;
+mod one_way;
 mod policy;
 
 use tokio::sync::mpsc;
 
-use super::{LanguageModel, LlmEvent, LlmRequest};
+use super::{LanguageModel, LlmEvent, LlmRequest, is_english};
 use crate::agent::task::Task;
 
 /// The name that is given when a callee insists on one and the requester gave none.
@@ -45,14 +47,22 @@ impl LanguageModel for Rules {
         "rules"
     }
 
+    fn converses_in(&self, language: &str) -> bool {
+        is_english(language)
+    }
+
     fn reply(&self, request: LlmRequest) -> mpsc::Receiver<LlmEvent> {
         // A reply has some ten pieces; when the channel is full, the task waits.
         let (sender, receiver) = mpsc::channel(16);
         let caller_name = self.caller_name.clone();
         // On a task of its own, since reading a long conversation takes milliseconds that the sound path has not.
         tokio::spawn(async move {
-            let task = Task::read(&request.brief);
-            let reply = policy::reply(&task, &request.brief, &caller_name, &request.history);
+            let LlmRequest { brief, history } = &request;
+            let reply = if is_english(&brief.language) && !brief.deaf {
+                policy::reply(&Task::read(brief), brief, &caller_name, history)
+            } else {
+                one_way::reply(brief, history)
+            };
             let texts = pieces(&reply.text).into_iter().map(LlmEvent::Text);
             let tool = reply.tool.map(LlmEvent::Tool);
             for event in texts.chain(tool).chain([LlmEvent::Done]) {

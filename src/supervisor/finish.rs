@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use call::{CallConfig, End};
-use protocol::{control::Event, ids::CallId, rest};
+use protocol::{control::Event, rest};
 
 use crate::{
-    agent::{self, TranscriptTurn, Verdict},
+    agent::{self, TranscriptTurn, Verdict, phrases::Sentences},
     bus::Feed,
     driver::{Finished, Record, answered_by, live_json},
 };
@@ -219,35 +219,34 @@ fn end_reason(end: End) -> Option<rest::EndReason> {
 
 /// Returns how the core shall behave on this call.
 pub(super) fn core_config(settings: &CallConfig, request: &rest::CreateCall) -> CallConfig {
+    let sentences = Sentences::of(&request.language);
     let voicemail = match request.voicemail.action {
         rest::VoicemailAction::Hangup => call::Voicemail::HangUp,
         rest::VoicemailAction::LeaveMessage => {
             let message = request.voicemail.message.clone();
-            call::Voicemail::LeaveMessage(message.unwrap_or_else(|| spoken_objective(request)))
+            let own = || sentences.mailbox_message(&request.objective);
+            call::Voicemail::LeaveMessage(message.unwrap_or_else(own))
         }
     };
     CallConfig {
         first_message: request.first_message.clone(),
         max_duration: Duration::from_secs(request.max_duration_seconds.into()),
         voicemail,
+        phrases: sentences.for_the_core(),
         ..settings.clone()
     }
 }
 
-/// What is left on a mailbox when the requester gave no words for it.
-fn spoken_objective(request: &rest::CreateCall) -> String {
-    format!(
-        "Hello, this is an automated call on behalf of a customer. The request was: {}. Please call back. Thank you.",
-        request.objective.trim_end_matches('.')
-    )
-}
-
-/// Tells whoever watches that the call waits for its turn. The first event.
-pub(super) fn announce_queued(feed: &Feed, id: &CallId) {
-    let event = Event::CallStatus {
-        status: rest::Status::Queued,
+/// Tells whoever watches that the call waits for its turn, and what will not work on it. The first events.
+pub(super) fn announce_queued(feed: &Feed, call: &rest::Call) {
+    let status = rest::Status::Queued;
+    let warning = |message: &String| Event::Warning {
+        message: message.clone(),
     };
-    feed.append(|seq| live_json(id, seq, 0, event));
+    let queued = std::iter::once(Event::CallStatus { status });
+    for event in queued.chain(call.warnings.iter().map(warning)) {
+        feed.append(|seq| live_json(&call.call_id, seq, 0, event));
+    }
 }
 
 /// Tells whoever watches that the call is over. The last event.

@@ -4,6 +4,7 @@
 //! happens to the task that carries it out. What is said on a call is not decided here, and HTTP is unknown.
 
 mod finish;
+mod language;
 mod metrics;
 mod run;
 
@@ -65,8 +66,6 @@ pub struct Settings {
     pub drain: Duration,
     /// How the core behaves; a request overrides parts of it.
     pub call: call::CallConfig,
-    /// The synthesiser's voice; its default when empty.
-    pub voice: String,
     /// Where recordings go.
     pub recordings: PathBuf,
     /// Where a client buys credits.
@@ -200,18 +199,29 @@ impl Supervisor {
         let line = self.choose_line(caller, &request)?;
         let seed = getrandom::u64().map_err(|_| ApiError::internal())?;
         let dial = self.dial_request(&request, seed);
-        let checking = line.clone();
-        // It may read files.
-        tokio::task::spawn_blocking(move || checking.check(&dial))
-            .await
-            .map_err(|_| ApiError::internal())?
-            .map_err(|error| ApiError::new(ErrorCode::InvalidField, error.to_string()))?;
+        let (checking, tts) = (line.clone(), self.0.parts.tts.clone());
+        let tag = request.language.clone();
+        // It may read files and start programs.
+        tokio::task::spawn_blocking(move || {
+            language::check(&*tts, &tag)?;
+            checking
+                .check(&dial)
+                .map_err(|error| ApiError::new(ErrorCode::InvalidField, error.to_string()))
+        })
+        .await
+        .map_err(|_| ApiError::internal())??;
+        let mut warnings = warnings;
+        warnings.extend(language::warnings(&self.0.parts, &request.language));
         let at = clock::wall();
         let id = new_call_id(at)?;
+        let call = rest::Call {
+            warnings: warnings.clone(),
+            ..rest::Call::queued(id, &request, line.name(), rest::Time::from(at))
+        };
         let stored = StoredCall {
             account: caller.account.clone(),
             key: caller.key.clone(),
-            call: rest::Call::queued(id, &request, line.name(), rest::Time::from(at)),
+            call,
             request,
             seed,
             cost: u32::from(!caller.test),
@@ -301,6 +311,7 @@ impl Supervisor {
             business_name: request.business_name.clone(),
             website_context: None,
             language: request.language.clone(),
+            deaf: !self.0.parts.stt.understands(&request.language),
             instructions: request.instructions.clone(),
             first_message: request.first_message.clone(),
             result_schema: request.result_schema.clone(),

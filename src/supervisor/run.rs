@@ -17,7 +17,7 @@ use crate::{
     },
     line::Line,
     private::Private,
-    provider::{SttOptions, TtsOptions},
+    provider::{SttOptions, TtsOptions, deaf::Deaf},
     store::{Attachment, StoredCall},
 };
 
@@ -75,7 +75,7 @@ impl Supervisor {
         let to = Private(&stored.call.to_phone_number);
         tracing::info!(call = %id, %to, line = stored.call.line, "a call is queued");
         let feed = self.bus().open(&id, &stored.account);
-        finish::announce_queued(&feed, &id);
+        finish::announce_queued(&feed, &stored.call);
         let this = self.clone();
         self.0.tasks.spawn(async move {
             this.bring_to_its_end(stored, line, receiver, canceled, &feed)
@@ -139,7 +139,11 @@ impl Supervisor {
             line,
             dial: self.dial_request(request, stored.seed),
             providers: Providers {
-                stt: parts.stt.clone(),
+                stt: if brief.deaf {
+                    Arc::new(Deaf)
+                } else {
+                    parts.stt.clone()
+                },
                 stt_options: SttOptions {
                     language: brief.language.clone(),
                     narrowband: true,
@@ -149,7 +153,7 @@ impl Supervisor {
                 tts: parts.tts.clone(),
                 tts_options: TtsOptions {
                     language: brief.language.clone(),
-                    voice: parts.settings.voice.clone(),
+                    voice: String::new(),
                 },
             },
             brief: brief.clone(),

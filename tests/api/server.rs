@@ -94,7 +94,6 @@ impl Server {
                 ring_timeout: Duration::from_secs(60),
                 drain: Duration::from_secs(1),
                 call: call::CallConfig::default(),
-                voice: String::new(),
                 recordings: data.recordings(),
                 buy_credits_url: format!("http://{address}/billing"),
             },

@@ -98,7 +98,6 @@ impl Setup {
                 ring_timeout: Duration::from_secs(20),
                 drain: Duration::from_secs(10),
                 call: call::CallConfig::default(),
-                voice: String::new(),
                 recordings: folder.path().to_path_buf(),
                 buy_credits_url: "https://example.com/buy".into(),
             },
@@ -134,14 +133,30 @@ impl Engine {
 
     /// Makes a call.
     pub(crate) async fn create(&self) -> CallId {
-        let request = self.request();
+        self.create_with(self.request()).await.data.call_id
+    }
+
+    /// Makes a call of this request.
+    pub(crate) async fn create_with(&self, request: rest::CreateCall) -> rest::Created {
         let answer = self
             .supervisor
             .create(&self.caller, request, Vec::new(), None);
         match answer.await.expect("a call is accepted") {
-            CreateAnswer::Created(created) => created.data.call_id,
+            CreateAnswer::Created(created) => created,
             CreateAnswer::Replayed(_) => panic!("nothing to replay"),
         }
+    }
+
+    /// Makes a call of this request and follows it to its end.
+    pub(crate) async fn call_with(
+        &self,
+        request: rest::CreateCall,
+    ) -> (rest::Created, rest::Call, Vec<control::Numbered>) {
+        let created = self.create_with(request).await;
+        let id = &created.data.call_id;
+        let events = self.watch(id).await;
+        let call = self.stored(id);
+        (created, call, events)
     }
 
     /// Reads a call's live events to their end.
@@ -167,9 +182,8 @@ impl Engine {
 
     /// Makes a call and follows it to its end.
     pub(crate) async fn call(&self) -> (rest::Call, Vec<control::Numbered>) {
-        let id = self.create().await;
-        let events = self.watch(&id).await;
-        (self.stored(&id), events)
+        let (_, call, events) = self.call_with(self.request()).await;
+        (call, events)
     }
 
     /// Returns a call as it is kept.

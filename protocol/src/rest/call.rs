@@ -58,6 +58,9 @@ pub struct Call {
     pub failure: Option<Failure>,
     /// How the conversation went, in numbers.
     pub metrics: Option<Metrics>,
+    /// Sentences on what was asked for and not acted on, or will not work on this call.
+    #[serde(default)]
+    pub warnings: Vec<String>,
     /// As requested; never looked at.
     pub metadata: Option<Map<String, Value>>,
     /// When the callee answered.
@@ -95,6 +98,7 @@ impl Call {
             error_code: None,
             failure: None,
             metrics: None,
+            warnings: Vec::new(),
             metadata: request.metadata.clone(),
             started_at: None,
             ended_at: None,

@@ -3,11 +3,12 @@
 mod model;
 mod result;
 mod rules;
+mod unheard;
 
 use call::Speaker;
 
 use super::{Brief, TranscriptTurn, Verdict};
-use crate::provider::LanguageModel;
+use crate::provider::{LanguageModel, is_english};
 
 /// Judges a finished call.
 ///
@@ -27,6 +28,10 @@ pub async fn judge(
         && let Some(verdict) = model::judge(brief, turns, model).await
     {
         return verdict;
+    }
+    // The rules read English words only.
+    if brief.deaf || !is_english(&brief.language) {
+        return unheard::judge(brief, turns, end, answered_by);
     }
     rules::judge(brief, turns, end, answered_by)
 }

@@ -12,7 +12,9 @@ use std::{
 
 use tokio::sync::mpsc;
 
-use super::{BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream};
+use super::{
+    BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream, is_english,
+};
 
 mod features;
 mod gate;
@@ -93,14 +95,13 @@ impl SpeechToText for PocketSphinx {
         "pocketsphinx"
     }
 
+    fn understands(&self, language: &str) -> bool {
+        is_english(language)
+    }
+
     fn open(&self, options: SttOptions) -> BoxFuture<'_, Result<SttStream, ProviderError>> {
         Box::pin(async move {
-            let primary = options
-                .language
-                .split(['-', '_'])
-                .next()
-                .unwrap_or_default();
-            if !(primary.is_empty() || primary.eq_ignore_ascii_case("en")) {
+            if !self.understands(&options.language) {
                 return Err(ProviderError::new(
                     ProviderErrorKind::Unsupported,
                     format!(

@@ -382,20 +382,8 @@ impl Policy<'_> {
             Some(first) if !first.trim().is_empty() && self.dialogue.agent_lines == 0 => {
                 first.clone()
             }
-            _ if !self.speaks_english() => format!(
-                "Hello. I'm sorry, I only speak English. {}",
-                self.task.request
-            ),
             _ => format!("Hi, {}", decapital(&self.task.request)),
         }
-    }
-
-    fn speaks_english(&self) -> bool {
-        let language = self.brief.language.to_lowercase();
-        language.is_empty()
-            || language == "en"
-            || language.starts_with("en-")
-            || language == "english"
     }
 
     /// The errand, with what was agreed so far.
