@@ -1,9 +1,9 @@
 # The only list of commands. `make` shows it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint bench expect clean
+.PHONY: help setup build demo test check fmt lint bench bench-audio expect clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (apt on Debian and Ubuntu)
 	@scripts/setup
@@ -27,6 +27,9 @@ lint: setup ## Clippy, warnings denied
 
 bench: setup ## Time every stage of the sound path per 20 ms frame
 	cargo bench --locked -p media
+
+bench-audio: ## Gather recorded human voices for `agentphone bench` in target/bench-audio
+	@scripts/bench-audio
 
 expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
 	UPDATE_EXPECT=1 cargo test --locked --workspace

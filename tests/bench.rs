@@ -47,6 +47,7 @@ fn trial(pause: Duration) -> Trial {
         id: "test".into(),
         seed: 1,
         group: "statement",
+        line: "quiet",
         agent: vec!["How can I help you?".into(), "Very well.".into()],
         cues: vec![
             Cue {

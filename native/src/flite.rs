@@ -1,7 +1,8 @@
 //! Flite: text in, 16-bit sound out as it is made.
 //!
 //! Flite counts references to values of a voice without atomics, keeps its tables in globals and draws its noise
-//! from `rand()`. So one lock is held over everything that it does: registration and each utterance. Synthesis
+//! from `rand()`. So one lock is held over everything that it does: registration and each utterance, before which
+//! `rand()` starts anew, so that the same text always sounds the same. Synthesis
 //! runs at about a hundredth of real time, so the lock is held for tens of milliseconds; a caller's callback runs
 //! under it and must not wait for anything.
 
@@ -189,7 +190,9 @@ fn synthesize(
     // from `feat_set` on and freed with them; its userdata points to `listener`, which outlives the utterance.
     // Setting it on the utterance, not on the voice, keeps the voice free of pointers to this stack frame:
     // `utt_init` copies the voice's features over it and no voice has one of that name.
+    // Nothing else here uses `rand()`, which the C standard lets any thread call.
     unsafe {
+        sys::srand(1);
         let utterance = sys::new_utterance();
         let info = sys::new_audio_streaming_info();
         (*info).min_buffsize = SMALLEST_PIECE;

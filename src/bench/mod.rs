@@ -4,7 +4,9 @@
 //! the real driver over the simulated line on the virtual clock (`stage`); what came of it is compared with the labels,
 //! which the engine never sees. `docs/turn-taking.md` defines every figure.
 
+pub mod dialogue;
 pub mod end_of_turn;
+pub mod library;
 pub mod run;
 pub mod stage;
 pub mod stats;

@@ -18,6 +18,8 @@ pub struct Trial {
     pub seed: u64,
     /// What kind of trial it is, for figures by group: `statement`, `short answer`, `phone number`, `cough`, …
     pub group: &'static str,
+    /// What its line is like, for figures by line: `quiet`, `babble at 10 dB`, `loss`, …
+    pub line: &'static str,
     /// What the agent says: the n-th text answers the callee's n-th turn; the last one is said again when there are no
     /// more.
     pub agent: Vec<String>,

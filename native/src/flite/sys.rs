@@ -3,7 +3,7 @@
 //! of structures that only the library allocates.
 #![allow(non_camel_case_types, reason = "the names are the library's")]
 
-use std::ffi::{c_char, c_float, c_int, c_void};
+use std::ffi::{c_char, c_float, c_int, c_uint, c_void};
 
 pub(super) const CST_AUDIO_STREAM_STOP: c_int = -1;
 pub(super) const CST_AUDIO_STREAM_CONT: c_int = 0;
@@ -51,6 +51,8 @@ pub(super) struct cst_audio_streaming_info {
 pub(super) type UttFunc = unsafe extern "C" fn(*mut cst_utterance) -> *mut cst_utterance;
 
 unsafe extern "C" {
+    /// Of the C library.
+    pub(super) fn srand(seed: c_uint);
     pub(super) fn flite_init() -> c_int;
     pub(super) fn register_cmu_us_rms(directory: *const c_char) -> *mut cst_voice;
     pub(super) fn register_cmu_us_slt(directory: *const c_char) -> *mut cst_voice;

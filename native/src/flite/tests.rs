@@ -112,3 +112,13 @@ fn names_get_a_pronunciation_in_the_models_alphabet() {
     assert_eq!(pronounce("3rd"), None);
     assert_eq!(pronounce(""), None);
 }
+
+#[test]
+fn the_same_text_always_sounds_the_same() {
+    for voice in Voice::ALL {
+        let (first, ..) = spoken(voice, "I would like to book a table.");
+        spoken(Voice::Awb, "Something else.");
+        let (again, ..) = spoken(voice, "I would like to book a table.");
+        assert_eq!(first, again, "{voice:?}");
+    }
+}

@@ -10,7 +10,7 @@ mod earpiece;
 pub mod parse;
 mod probe;
 pub mod scenario;
-mod sounds;
+pub(crate) mod sounds;
 mod task;
 mod voice;
 

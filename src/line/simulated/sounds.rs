@@ -1,11 +1,13 @@
 //! The sounds of a scenario as samples at 8 kHz: recordings read, tones and noises made, speech levelled.
 //!
-//! Decides loudness and shape, not when a sound is heard. Speaks no words: those come from a voice (`voice`).
+//! Decides loudness and shape, not when a sound is heard. Speaks no words: those come from a voice (`voice`). The
+//! sounds of bodies and rooms are made in `noises`.
 
 use std::{f32::consts::TAU, path::Path, sync::Arc, time::Duration};
 
 use media::{
     Resampler,
+    resample::RateError,
     tones::{Generator, Signal},
     wav,
 };
@@ -13,11 +15,13 @@ use media::{
 use super::scenario::{Progress, Sound};
 use crate::line::DialError;
 
+pub(crate) mod noises;
+
 /// Level of speech, in dB of full scale, measured over its louder parts: a usual level on telephone lines.
-pub(super) const SPEECH_LEVEL: f32 = -22.0;
+pub(crate) const SPEECH_LEVEL: f32 = -22.0;
 
 /// Samples per second of everything here.
-pub(super) const RATE: u32 = 8000;
+pub(crate) const RATE: u32 = 8000;
 
 /// The longest recording that is read, in bytes: an hour at 8 kHz, a few minutes at the highest rates.
 const LONGEST_RECORDING: u64 = 64 * 1024 * 1024;
@@ -48,8 +52,8 @@ pub(super) fn make(
             tone(signal, *length)
         }
         Sound::Music(length) => music(*length),
-        Sound::Cough => cough(seed),
-        Sound::Door => door(seed),
+        Sound::Cough => noises::cough(seed),
+        Sound::Door => noises::door(seed),
     };
     Ok(Some(samples.into()))
 }
@@ -84,20 +88,29 @@ pub(super) fn recording(file: &Path) -> Result<Vec<i16>, DialError> {
 ///
 /// # Errors
 /// When the rate is beyond reason.
-pub(super) fn resample(samples: &[i16], rate: u32) -> Result<Vec<i16>, media::resample::RateError> {
-    if rate == RATE {
+pub(crate) fn resample(samples: &[i16], rate: u32) -> Result<Vec<i16>, RateError> {
+    resample_to(samples, rate, RATE)
+}
+
+/// Brings samples from one rate to another.
+///
+/// # Errors
+/// When a rate is beyond reason.
+pub(crate) fn resample_to(samples: &[i16], rate: u32, wanted: u32) -> Result<Vec<i16>, RateError> {
+    if rate == wanted {
         return Ok(samples.to_vec());
     }
-    let mut resampler = Resampler::new(rate, RATE)?;
-    let mut out = Vec::with_capacity(samples.len() * RATE as usize / rate as usize + 1);
+    let mut resampler = Resampler::new(rate, wanted)?;
+    let mut out = Vec::with_capacity(samples.len() * wanted as usize / rate as usize + 1);
     resampler.process(samples, |piece| out.extend_from_slice(piece));
     resampler.finish(|piece| out.extend_from_slice(piece));
     Ok(out)
 }
 
-/// Brings speech to [`SPEECH_LEVEL`], so that every voice is as loud as the scenario's noise assumes.
-pub(super) fn level(samples: &mut [i16]) {
-    let frames = samples.chunks(media::FRAME).map(power);
+/// Brings speech of this rate to [`SPEECH_LEVEL`], so that every voice is as loud as the scenario's noise assumes.
+pub(crate) fn level(samples: &mut [i16], rate: u32) {
+    // Frames of 20 ms.
+    let frames = samples.chunks((rate / 50).max(1) as usize).map(power);
     let loudest = frames.clone().fold(0.0, f32::max);
     // Frames 30 dB below the loudest are pauses.
     let (sum, count) = frames
@@ -109,12 +122,12 @@ pub(super) fn level(samples: &mut [i16]) {
     }
 }
 
-fn power(samples: &[i16]) -> f32 {
+pub(crate) fn power(samples: &[i16]) -> f32 {
     let sum: f32 = samples.iter().map(|&s| f32::from(s) * f32::from(s)).sum();
     sum / samples.len().max(1) as f32
 }
 
-fn amplitude(decibels: f32) -> f32 {
+pub(crate) fn amplitude(decibels: f32) -> f32 {
     10.0_f32.powf(decibels / 20.0)
 }
 
@@ -165,78 +178,5 @@ fn pluck(out: &mut [f32], hertz: f32, loudness: f32) {
             .map(|(gain, n)| gain * (TAU * hertz * n * time).sin())
             .sum();
         *sample += envelope * wave;
-    }
-}
-
-/// Two coughs, the second weaker: each an outburst of breath that dies away into voice, shaped by a throat, so
-/// that whoever tells speech by its spectrum is put to the test.
-fn cough(seed: u64) -> Vec<i16> {
-    const LENGTH: Duration = Duration::from_millis(280);
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut out = Vec::new();
-    for loudness in [12_000.0, 8_000.0] {
-        let start = out.len();
-        let pitch = 110.0 + 30.0 * random.f32();
-        let mut phase = 0.0;
-        out.extend((0..samples(LENGTH)).map(|at| {
-            let time = at as f32 / RATE as f32;
-            phase += pitch * (1.0 - time) / RATE as f32;
-            let breath = (time / 0.003).min(1.0) * (-time / 0.06).exp();
-            let voice = 0.25 * (-((time - 0.16) / 0.05).powi(2)).exp();
-            breath * (random.f32() * 2.0 - 1.0) + voice * (2.0 * phase.fract() - 1.0)
-        }));
-        throat(&mut out[start..], loudness);
-    }
-    out.into_iter().map(|sample| sample as i16).collect()
-}
-
-/// Lets sound resonate as in an open mouth (the formants of "ah", in Hz, with bandwidth and gain) and brings its
-/// peak to `loudness`.
-fn throat(sound: &mut [f32], loudness: f32) {
-    const FORMANTS: [(f32, f32, f32); 3] = [
-        (700.0, 130.0, 1.0),
-        (1300.0, 180.0, 0.7),
-        (2600.0, 300.0, 0.4),
-    ];
-    let mut past = [[0.0_f32; 2]; 3];
-    for sample in &mut *sound {
-        let mut sum = 0.0;
-        for ((hertz, width, gain), past) in FORMANTS.into_iter().zip(&mut past) {
-            let radius = (-TAU / 2.0 * width / RATE as f32).exp();
-            let turn = 2.0 * radius * (TAU * hertz / RATE as f32).cos();
-            let value = *sample + turn * past[0] - radius * radius * past[1];
-            *past = [value, past[0]];
-            sum += gain * value;
-        }
-        *sample = sum;
-    }
-    let peak = sound
-        .iter()
-        .fold(1e-9_f32, |peak, sample| peak.max(sample.abs()));
-    sound
-        .iter_mut()
-        .for_each(|sample| *sample *= loudness / peak);
-}
-
-/// A thump and the rattle of the frame.
-fn door(seed: u64) -> Vec<i16> {
-    let mut out = vec![0.0; samples(Duration::from_millis(350))];
-    burst(&mut out, 0.03, 0.85, 14_000.0, seed);
-    for (at, sample) in out.iter_mut().enumerate() {
-        let time = at as f32 / RATE as f32;
-        *sample += 9000.0 * (-12.0 * time).exp() * (TAU * 140.0 * time).sin();
-    }
-    out.into_iter().map(|sample| sample as i16).collect()
-}
-
-/// Adds noise that dies away with the time constant `decay` in seconds; `pole` makes it darker.
-fn burst(out: &mut [f32], decay: f32, pole: f32, peak: f32, seed: u64) {
-    let mut random = fastrand::Rng::with_seed(seed);
-    let mut low = 0.0;
-    for (at, sample) in out.iter_mut().enumerate() {
-        let time = at as f32 / RATE as f32;
-        low = pole * low + (1.0 - pole) * (random.f32() * 2.0 - 1.0);
-        let envelope = (time / 0.004).min(1.0) * (-time / decay).exp();
-        *sample += peak * envelope * low / (1.0 - pole).sqrt();
     }
 }

@@ -149,7 +149,7 @@ async fn listen(stream: &mut TtsStream) -> Result<Arc<[i16]>, ProviderError> {
     }
     let mut narrow = sounds::resample(&spoken, spoken_rate)
         .map_err(|error| ProviderError::new(ProviderErrorKind::Protocol, error.to_string()))?;
-    sounds::level(&mut narrow);
+    sounds::level(&mut narrow, sounds::RATE);
     Ok(narrow.into())
 }
 
