@@ -3,7 +3,12 @@
 //!
 //! Reading files and the environment is in `config/load.rs`. Nothing here says what a setting does to a call.
 
-use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 use serde::Deserialize;
 
@@ -116,10 +121,23 @@ pub struct Simulated {
     pub scenario_dir: PathBuf,
     /// The scenario of calls whose request names none.
     pub scenario: String,
-    /// Whether requests may name files of this machine.
-    pub files: bool,
+    /// Whether requests may name files of this machine; see [`Config::files_allowed`].
+    pub files: FileUse,
     /// How long the callee stays in silence after a recording was played as the callee.
     pub recording_stay_seconds: u32,
+}
+
+/// When requests may name files of this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[cfg_attr(test, derive(serde::Serialize))]
+#[serde(rename_all = "lowercase")]
+pub enum FileUse {
+    /// As long as only programs of this machine can reach the server.
+    Auto,
+    /// Whoever can reach it.
+    Always,
+    /// Not at all.
+    Never,
 }
 
 /// `[stt]`
@@ -310,6 +328,16 @@ impl Data {
     }
 }
 
+/// Whether a web address names this machine as only itself knows it.
+fn is_local(url: &str) -> bool {
+    let Ok(url) = reqwest::Url::parse(url) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+}
+
 impl Calls {
     /// Returns how long the phone may ring.
     #[must_use]
@@ -351,6 +379,20 @@ impl Config {
             format!("http://{bound}")
         } else {
             self.server.public_url.clone()
+        }
+    }
+
+    /// Returns whether requests may name files of this machine, with [`FileUse::Auto`] decided: the server must listen
+    /// on the loopback interface, and `public_url` must not promise it to others (a proxy on this machine would).
+    #[must_use]
+    pub fn files_allowed(&self) -> bool {
+        match self.line.simulated.files {
+            FileUse::Always => true,
+            FileUse::Never => false,
+            FileUse::Auto => {
+                let public = &self.server.public_url;
+                self.server.listen.ip().is_loopback() && (public.is_empty() || is_local(public))
+            }
         }
     }
 

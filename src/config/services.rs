@@ -266,7 +266,7 @@ fn simulated(config: &Config, voice: Arc<dyn TextToSpeech>) -> SimulatedLine {
     let options = SimulatedOptions {
         scenario: config.line.simulated.scenario.clone(),
         folder: scenario_folder(config).map(Path::to_owned),
-        files: config.line.simulated.files,
+        files: config.files_allowed(),
         linger: Duration::from_secs(config.line.simulated.recording_stay_seconds.into()),
         ..SimulatedOptions::default()
     };

@@ -211,3 +211,31 @@ fn the_data_folder_follows_the_users_own_places() {
     );
     assert_eq!(folder("", &[]), PathBuf::from("./agentphone"));
 }
+
+#[test]
+fn files_may_be_named_only_where_strangers_cannot_ask() {
+    for (listen, public_url, files, allowed) in [
+        ("127.0.0.1:8080", "", "auto", true),
+        ("127.0.0.1:8080", "http://localhost:8080", "auto", true),
+        ("[::1]:8080", "http://[::1]:8080", "auto", true),
+        ("127.0.0.1:8080", "https://phone.example.com", "auto", false),
+        (
+            "127.0.0.1:8080",
+            "http://localhost.example.com",
+            "auto",
+            false,
+        ),
+        ("0.0.0.0:8080", "", "auto", false),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080", "auto", false),
+        ("[::]:8080", "", "auto", false),
+        ("0.0.0.0:8080", "https://phone.example.com", "always", true),
+        ("127.0.0.1:8080", "", "never", false),
+    ] {
+        let text = format!(
+            "[server]\nlisten = \"{listen}\"\npublic_url = \"{public_url}\"\n[line.simulated]\nfiles = \"{files}\""
+        );
+        let config = parse(&text).unwrap();
+        assert_eq!(config.files_allowed(), allowed, "{text}");
+    }
+    assert!(Config::default().files_allowed());
+}

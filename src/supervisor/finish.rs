@@ -91,6 +91,20 @@ pub(super) fn interrupted_by_restart() -> Ending {
     }
 }
 
+/// A call that waited for its turn or its time while the program was away, for too long.
+pub(super) fn missed() -> Ending {
+    let reason = rest::FailureReason::InterruptedByRestart;
+    Ending {
+        give_back: true,
+        failure: Some(rest::Failure {
+            message: "The server was not running when the call was due. Create the call again."
+                .to_owned(),
+            ..reason.into()
+        }),
+        ..Ending::new(rest::Status::Failed, Record::default())
+    }
+}
+
 /// A call whose task panicked.
 pub(super) fn broken(record: Record) -> Ending {
     Ending {

@@ -7,6 +7,7 @@ mod finish;
 mod language;
 mod metrics;
 mod run;
+mod schedule;
 
 use std::{
     collections::HashMap,
@@ -196,6 +197,7 @@ impl Supervisor {
                 5,
             ));
         }
+        schedule::check(request.scheduled_at, clock::wall())?;
         let line = self.choose_line(caller, &request)?;
         let seed = getrandom::u64().map_err(|_| ApiError::internal())?;
         let dial = self.dial_request(&request, seed);
@@ -316,7 +318,7 @@ impl Supervisor {
             first_message: request.first_message.clone(),
             result_schema: request.result_schema.clone(),
             transfer_to: request.transfer_to.clone(),
-            today: jiff::Timestamp::from(created_at)
+            today: jiff::Timestamp::from(request.scheduled_at.unwrap_or(created_at))
                 .strftime("%Y-%m-%d")
                 .to_string(),
         })

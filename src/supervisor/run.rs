@@ -1,14 +1,17 @@
 //! From a queued call to a finished one: waits for its turn, runs the driver in a task of its own, has the outcome
 //! judged, and ends the record exactly once.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use call::End;
 use protocol::rest;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{COMMANDS, Live, Supervisor, blocking, finish};
+use super::{COMMANDS, Live, Supervisor, blocking, finish, schedule};
 use crate::{
     agent,
     bus::Feed,
@@ -22,8 +25,8 @@ use crate::{
 };
 
 impl Supervisor {
-    /// Brings back the calls that a stopped or killed process left: queued ones are dispatched, others end as
-    /// interrupted, with their credit given back and their recording mended. Returns how many of each.
+    /// Brings back the calls that a stopped or killed process left: queued ones are dispatched when they are due, unless
+    /// that was long ago; others end as interrupted, with their credit given back and their recording mended. Returns how many of each.
     ///
     /// # Errors
     /// When the store cannot be read; nothing was done then.
@@ -34,8 +37,10 @@ impl Supervisor {
         for stored in left {
             let lines = &self.0.parts.lines;
             let line = lines.iter().find(|line| line.name() == stored.call.line);
+            let waits = stored.call.status == rest::Status::Queued;
+            let missed = waits && schedule::is_missed(&stored, clock::wall());
             match line.cloned() {
-                Some(line) if stored.call.status == rest::Status::Queued => {
+                Some(line) if waits && !missed => {
                     queued += 1;
                     self.launch(stored, line);
                 }
@@ -47,8 +52,12 @@ impl Supervisor {
                         tracing::warn!(call = %stored.call.call_id, "its recording could not be mended");
                     }
                     let feed = self.bus().open(&stored.call.call_id, &stored.account);
-                    self.end(&stored, &feed, finish::interrupted_by_restart())
-                        .await;
+                    let ending = if missed {
+                        finish::missed()
+                    } else {
+                        finish::interrupted_by_restart()
+                    };
+                    self.end(&stored, &feed, ending).await;
                 }
             }
         }
@@ -103,7 +112,10 @@ impl Supervisor {
             }
             // It stays queued in the records; the next start dispatches it.
             () = self.drain_begins() => return,
-            permit = permits.acquire_owned() => permit,
+            permit = async {
+                schedule::wait(&stored).await;
+                permits.acquire_owned().await
+            } => permit,
         };
         let ending = self.carry_out(&stored, line, commands, feed).await;
         drop(permit);
@@ -130,7 +142,7 @@ impl Supervisor {
         let brief = self.brief(request, stored.call.created_at);
         let (scribe, keeping) = Scribe::start(ScribeParts {
             call: id.clone(),
-            created: clock::now(),
+            created: created(stored),
             feed: feed.clone(),
             store: parts.store.clone(),
             recording: self.recording_path(&id),
@@ -221,6 +233,15 @@ impl Supervisor {
             tracing::warn!("the live events of an ended call could not be kept");
         }
     }
+}
+
+/// Returns when a call was created, on the clock that its events are timed by; now, where that clock does not reach
+/// back so far.
+fn created(stored: &StoredCall) -> Instant {
+    let now = clock::now();
+    let ago = clock::wall().duration_since(stored.call.created_at.into());
+    let ago = Duration::try_from(ago).unwrap_or_default();
+    now.checked_sub(ago).unwrap_or(now)
 }
 
 /// Returns the words that are likely to be said on a call because they were in its request.

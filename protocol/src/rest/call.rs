@@ -63,6 +63,9 @@ pub struct Call {
     pub warnings: Vec<String>,
     /// As requested; never looked at.
     pub metadata: Option<Map<String, Value>>,
+    /// When it shall be made; `null` when at once.
+    #[serde(default)]
+    pub scheduled_at: Option<Time>,
     /// When the callee answered.
     pub started_at: Option<Time>,
     /// When the call ended.
@@ -100,6 +103,7 @@ impl Call {
             metrics: None,
             warnings: Vec::new(),
             metadata: request.metadata.clone(),
+            scheduled_at: request.scheduled_at,
             started_at: None,
             ended_at: None,
             created_at,

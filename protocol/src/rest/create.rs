@@ -1,8 +1,8 @@
 //! The body of `POST /calls`: read in a fixed order of checks, so that each mistake gets one answer, always the same.
 //!
 //! Order: JSON, object, required fields, the other fields, then the numbers. `null` counts as absent, and so does an
-//! empty optional text. Unknown fields are accepted and named in the warnings. What this version cannot do at the
-//! time or from the number that was asked for is refused; what it merely leaves out is accepted with a warning.
+//! empty optional text. Unknown fields are accepted and named in the warnings. What this version cannot do from
+//! the number that was asked for is refused; what it merely leaves out is accepted with a warning.
 
 mod fields;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::fields::Fields;
+use super::Time;
 use crate::{
     error::{ApiError, ErrorCode},
     language,
@@ -73,6 +74,9 @@ pub struct CreateCall {
     pub transfer_to: Option<String>,
     /// More context for the agent.
     pub instructions: Option<String>,
+    /// When to call; at once when absent. Whether it lies ahead is not known here.
+    #[serde(default)]
+    pub scheduled_at: Option<Time>,
     /// Which line to use; one of the [`Offer`].
     pub line: String,
     /// For the simulated line: which scenario plays the callee.
@@ -145,6 +149,7 @@ impl CreateCall {
                 .map(Value::Object),
             transfer_to: None,
             instructions: fields.text("instructions", 20_000)?,
+            scheduled_at: fields.time("scheduled_at")?,
             line: line(&mut fields, offer)?,
             scenario: fields.text("scenario", 200)?,
             callee_audio: fields.text("callee_audio", 4_096)?,
@@ -252,12 +257,6 @@ fn line(fields: &mut Fields, offer: &Offer) -> Result<String, ApiError> {
 }
 
 fn refuse_what_cannot_be_done(fields: &mut Fields) -> Result<(), ApiError> {
-    if fields.take("scheduled_at").is_some() {
-        return Err(ApiError::invalid_field(
-            "scheduled_at",
-            "no value: this version calls at once, so send the request when the call shall be made",
-        ));
-    }
     if fields.take("from_phone_number").is_some() {
         return Err(ApiError::invalid_field(
             "from_phone_number",

@@ -52,7 +52,7 @@ pub struct SimulatedOptions {
     /// A folder of scenarios that can be named beside the built-in ones, and before them. Defaults to none.
     pub folder: Option<PathBuf>,
     /// Whether requests may name files (a scenario by its path, a recording). Defaults to `true`; a server that
-    /// strangers can reach should refuse, because the sound of any WAV file it can read could be asked for.
+    /// strangers can reach must refuse, because the sound of any WAV file it can read could be asked for.
     pub files: bool,
     /// How long the callee stays on the line in silence after a `callee_audio` was played. Defaults to 20 s.
     pub linger: Duration,
@@ -92,8 +92,10 @@ impl SimulatedLine {
     fn load(options: &SimulatedOptions, request: &DialRequest) -> Result<Loaded, DialError> {
         let name = request.scenario.as_deref();
         let forbidden = |what| {
-            let why = "this server does not allow requests to name files";
-            Err(DialError(format!("{what} cannot be used: {why}.")))
+            Err(DialError(format!(
+                "{what} cannot be used: this server does not let requests name files of its machine. Its operator can \
+                 allow it with line.simulated.files = \"always\"."
+            )))
         };
         if !options.files && name.is_some_and(catalog::is_path) {
             return forbidden("The scenario file");

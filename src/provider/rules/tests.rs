@@ -1,6 +1,7 @@
 //! Dialogues as text: `fixtures/agent/*.txt`, agent lines and verdict rewritten by `UPDATE_EXPECT=1`.
 
 mod chaos;
+mod misheard;
 
 use std::{fmt::Write as _, fs, path::Path, sync::Arc};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::ApiError;
+use crate::{error::ApiError, rest::Time};
 
 /// Every field that a request may have, for "did you mean".
 const KNOWN: [&str; 18] = [
@@ -94,6 +94,19 @@ impl Fields {
             Ok(Some(text)) if is_web_address(&text, absolute) => Ok(Some(text)),
             Ok(None) => Ok(None),
             _ => Err(self.invalid(name, expected)),
+        }
+    }
+
+    /// Takes a moment as RFC 3339 writes it, with `Z` or an offset from UTC.
+    pub(super) fn time(&mut self, name: &str) -> Result<Option<Time>, ApiError> {
+        let expected = "a time with its offset from UTC, like 2026-02-20T19:00:00Z or 2026-02-20T19:00:00-08:00";
+        match self.text(name, 100) {
+            Ok(None) => Ok(None),
+            Ok(Some(text)) => match text.trim().parse::<jiff::Timestamp>() {
+                Ok(moment) => Ok(Some(moment.into())),
+                Err(_) => Err(self.invalid(name, expected)),
+            },
+            Err(_) => Err(self.invalid(name, expected)),
         }
     }
 

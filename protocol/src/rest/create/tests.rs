@@ -124,10 +124,13 @@ fn bad_values_are_named() {
         (json!({"metadata": {"k": "x".repeat(17_000)}}), "metadata"),
         (json!({"result_schema": "string"}), "result_schema"),
         (json!({"instructions": long}), "instructions"),
+        (json!({"scheduled_at": "tomorrow at six"}), "scheduled_at"),
+        // Without an offset nobody knows when that is.
         (
-            json!({"scheduled_at": "2026-02-20T12:00:00Z"}),
+            json!({"scheduled_at": "2026-02-20T12:00:00"}),
             "scheduled_at",
         ),
+        (json!({"scheduled_at": 1_771_588_800}), "scheduled_at"),
         (
             json!({"from_phone_number": "+14155550000"}),
             "from_phone_number",

@@ -110,7 +110,7 @@ async fn requests_name_no_files_where_that_is_not_allowed() {
         files: false,
         ..SimulatedOptions::default()
     });
-    let end = "cannot be used: this server does not allow requests to name files.";
+    let end = "cannot be used: this server does not let requests name files of its machine. Its operator can allow it with line.simulated.files = \"always\".";
     assert_eq!(
         refused(&line, audio(&file)).await,
         format!("The callee's recording {end}")
