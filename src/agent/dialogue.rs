@@ -62,6 +62,8 @@ pub(crate) struct Dialogue {
     pub(crate) mismatched: Option<usize>,
     /// The callee refused since the agent spoke.
     pub(crate) refused_now: Option<Refusal>,
+    /// The callee has asked for what a booking needs, as nobody does who will refuse it.
+    pub(crate) engaged: bool,
     /// The callee's last line names wanted details and no others.
     pub(crate) echoed: bool,
     /// The callee offered to take a message.
@@ -202,6 +204,7 @@ impl Dialogue {
     /// What a callee's line does to a booking or another errand that needs a yes.
     fn outcome(&mut self, task: &Task, at: usize, heard: &Heard) {
         let fit = Fit::of(heard, task, self.target(task));
+        self.engaged |= heard.asks().iter().any(Ask::is_for_a_booking);
         if let Some(why) = heard.refusal()
             && (!heard.is_overruled() || fit.offers(true).is_some())
         {
@@ -227,23 +230,36 @@ impl Dialogue {
             return;
         }
         self.echoed = fit.echoes();
+        // A recogniser loses words, and one lost `not` makes a yes of a no. So one line of the callee never settles it:
+        // another one before it, the agent's question, or a yes with the details has to point the same way, and regret
+        // points the other way.
+        let regrets = (heard.does(Act::Regrets) || heard.does(Act::No)) && !heard.does(Act::Yes);
+        let pointed = self.agreed.or(self.confirmed).or(self.repeated).is_some()
+            || self.accepted.is_some()
+            || self.engaged
+            || (heard.does(Act::Yes) && fit.matches);
+        let overrules = self.refused.is_none() || self.accepted.is_some();
         if fit.matches {
             self.repeated = Some(at);
         }
-        if self.last.asks_right && !no && (yes || confirms || fit.matches) {
+        if self.last.asks_right && !regrets && (yes || (overrules && confirms)) {
             self.confirmed = Some(at);
             self.repeated = Some(at);
-        } else if confirms || (self.last.affirms && self.repeated.is_some() && yes) {
+        } else if (confirms && pointed && overrules && !regrets)
+            || (self.last.affirms && self.repeated.is_some() && yes && !regrets)
+        {
             // After the callee's own summary and the agent's yes, an `okay` closes it.
             self.confirmed = Some(at);
         } else if (agrees
+            || confirms
+            || (self.last.asks_right && fit.matches)
             || (fit.matches && heard.asks().contains(&Ask::Right))
             || (yes && task.kind == Kind::Message))
             && !self.held
         {
             // A bare `sure` may only mean that somebody listens.
             self.agreed = Some(at);
-        } else if no
+        } else if (no || (regrets && self.last.asks_right))
             && heard.asks().is_empty()
             && (self.last.asks_right || self.last.asks_other || self.last.request)
         {
@@ -257,6 +273,7 @@ impl Dialogue {
         self.confirmed = None;
         self.agreed = None;
         self.repeated = None;
+        self.engaged = false;
     }
 
     /// Whether a callee's line answers the question that was put.

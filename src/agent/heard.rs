@@ -23,6 +23,8 @@ pub(crate) enum Act {
     Yes,
     /// Says no.
     No,
+    /// Is sorry: `I'm afraid`, `unfortunately`. Whoever is sorry has not said yes.
+    Regrets,
     /// Says that it cannot be done.
     Refuses(Refusal),
     /// Puts something else forward: `how about`, `I only have`.
@@ -157,6 +159,24 @@ impl Signs {
 }
 
 impl Ask {
+    /// Whether it asks for something that only a booking needs.
+    pub(crate) fn is_for_a_booking(&self) -> bool {
+        matches!(
+            self,
+            Self::Party
+                | Self::Time
+                | Self::Day
+                | Self::When
+                | Self::Name
+                | Self::Spelling
+                | Self::Phone
+                | Self::Email
+                | Self::Needs
+                | Self::Seating
+                | Self::Card
+        )
+    }
+
     const ALL: &[Self] = &[
         Self::Party,
         Self::Time,
@@ -204,6 +224,7 @@ fn act_named(name: &str) -> Option<Act> {
         Act::Agrees,
         Act::Yes,
         Act::No,
+        Act::Regrets,
         Act::Offers,
         Act::Hold,
         Act::Queue,

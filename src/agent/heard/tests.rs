@@ -2,12 +2,13 @@
 
 use super::*;
 
-/// What a line does, as text: acts in order, then `holds` if it asks to wait.
+/// What a line does, as text: acts in order, then `holds` if it asks to wait. Regret is left out: half of them are sorry.
 fn read(line: &str) -> String {
     let heard = Heard::read(line, false);
     let mut acts: Vec<String> = heard
         .acts
         .iter()
+        .filter(|(_, act)| *act != Act::Regrets)
         .map(|(_, act)| format!("{act:?}"))
         .collect();
     acts.dedup();
@@ -22,6 +23,19 @@ fn lines_do_what_people_mean_by_them() {
     for (line, does) in LINES {
         assert_eq!(read(line), *does, "{line}");
     }
+}
+
+#[test]
+fn regret_is_heard() {
+    for line in [
+        "sorry we don't have anything at seven",
+        "i'm afraid that is booked",
+        "i wish i could",
+        "unfortunately that table is reserved",
+    ] {
+        assert!(Heard::read(line, false).does(Act::Regrets), "{line}");
+    }
+    assert!(!Heard::read("sure you're all set", false).does(Act::Regrets));
 }
 
 #[test]

