@@ -2,9 +2,10 @@
 
 mod support;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use agentphone::{
+    line::{DialError, DialRequest, Leg, Line},
     provider::{
         BoxFuture, LanguageModel, LlmEvent, LlmRequest, ProviderError, ProviderErrorKind,
         SpeechToText, SttOptions, SttStream, scripted::ScriptedReply,
@@ -292,6 +293,10 @@ async fn what_a_killed_process_left_is_brought_to_an_end() {
         .await
         .expect("it reads the records");
     assert_eq!((dispatched, ended), (1, 1));
+    assert!(
+        second.supervisor.feed(&waiting).is_none(),
+        "nobody waits for more of a call that is over"
+    );
     let interrupted = second.stored(&waiting);
     assert_eq!(interrupted.status, rest::Status::Failed);
     assert_eq!(
@@ -302,6 +307,47 @@ async fn what_a_killed_process_left_is_brought_to_an_end() {
     second.watch(&queued).await;
     assert_eq!(second.stored(&queued).status, rest::Status::Completed);
     assert_eq!(second.credits(), credits + 1);
+}
+
+/// A line that cannot dial, and notes what is on record when it is asked to.
+#[derive(Debug)]
+struct Noting {
+    store: Arc<dyn Store>,
+    recorded: Arc<Mutex<Vec<rest::Status>>>,
+}
+
+impl Line for Noting {
+    fn name(&self) -> &'static str {
+        "simulated"
+    }
+
+    fn check(&self, _: &DialRequest) -> Result<(), DialError> {
+        Ok(())
+    }
+
+    fn dial(&self, _: DialRequest) -> BoxFuture<'_, Result<Leg, DialError>> {
+        let unfinished = self.store.unfinished_calls().expect("the store answers");
+        let recorded = unfinished.iter().map(|stored| stored.call.status);
+        self.recorded.lock().unwrap().extend(recorded);
+        Box::pin(async { Err(DialError("There is no dial tone.".into())) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_is_on_record_as_dialing_before_the_phone_rings() {
+    let store: Arc<dyn Store> = Arc::new(RedbStore::in_memory().expect("a store"));
+    let recorded = Arc::new(Mutex::default());
+    let line = Noting {
+        store: store.clone(),
+        recorded: Arc::clone(&recorded),
+    };
+    let engine = Setup {
+        line: Some(Arc::new(line)),
+        ..polite()
+    }
+    .start_on(store);
+    engine.call().await;
+    assert_eq!(*recorded.lock().unwrap(), [rest::Status::Dialing]);
 }
 
 /// A model that panics: a fault of ours in the middle of a call.

@@ -58,6 +58,8 @@ impl Supervisor {
                         finish::interrupted_by_restart()
                     };
                     self.end(&stored, &feed, ending).await;
+                    feed.close();
+                    self.bus().forget(&stored.call.call_id);
                 }
             }
         }
@@ -139,6 +141,16 @@ impl Supervisor {
         let parts = &self.0.parts;
         let request = &stored.request;
         let id = stored.call.call_id.clone();
+        // On record before the phone rings: should this process be killed now, the next one does not ring it again.
+        let (store, key) = (parts.store.clone(), id.clone());
+        let dialing = blocking(move || {
+            store.update_call(&key, &mut |stored| {
+                stored.call.status = rest::Status::Dialing
+            })
+        });
+        if dialing.await.is_err() {
+            return finish::broken(Record::default());
+        }
         let brief = self.brief(request, stored.call.created_at);
         let (scribe, keeping) = Scribe::start(ScribeParts {
             call: id.clone(),

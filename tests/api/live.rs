@@ -307,6 +307,11 @@ async fn a_client_that_vanishes_leaves_nothing_behind() {
         .supervisor
         .feed(&CallId::parse(&id).unwrap())
         .unwrap();
+    // The call itself holds the feed, and holds it as often as it will only when it dials.
+    let mut changed = feed.subscribe();
+    while feed.last() < 2 {
+        changed.changed().await.unwrap();
+    }
     let before = Arc::strong_count(&feed);
     for path in [format!("/calls/{id}/live"), "/live".to_owned()] {
         let mut client = connect(&server, &path).await;

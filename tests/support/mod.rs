@@ -24,6 +24,7 @@ pub(crate) struct Setup {
     pub(crate) scenario: &'static str,
     pub(crate) heard: Vec<&'static str>,
     pub(crate) replies: Vec<ScriptedReply>,
+    pub(crate) line: Option<Arc<dyn Line>>,
     pub(crate) stt: Option<Arc<dyn SpeechToText>>,
     pub(crate) llm: Option<Arc<dyn LanguageModel>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
@@ -36,6 +37,7 @@ impl Default for Setup {
             scenario: "books",
             heard: Vec::new(),
             replies: Vec::new(),
+            line: None,
             stt: None,
             llm: None,
             tts: None,
@@ -73,10 +75,11 @@ impl Setup {
                 .expect("an account"),
         };
         let options = SimulatedOptions::default();
-        let line: Arc<dyn Line> = Arc::new(SimulatedLine::new(
-            options,
-            Arc::new(ScriptedTextToSpeech::default()),
-        ));
+        let simulated = || -> Arc<dyn Line> {
+            let voice = Arc::new(ScriptedTextToSpeech::default());
+            Arc::new(SimulatedLine::new(options, voice))
+        };
+        let line = self.line.unwrap_or_else(simulated);
         let stt = self
             .stt
             .unwrap_or_else(|| Arc::new(ScriptedSpeechToText::new(self.heard)));
