@@ -182,6 +182,9 @@ impl Dialogue {
             self.menus += 1;
             return;
         }
+        if heard.does(Act::Orders) {
+            return;
+        }
         self.held = heard.holds();
         if heard.asks().contains(&Ask::Message) {
             self.message_asked = Some(at);
@@ -208,8 +211,18 @@ impl Dialogue {
         if let Some(why) = heard.refusal()
             && (!heard.is_overruled() || fit.offers(true).is_some())
         {
+            // `I do not know, I will get my boss`: somebody else may.
+            if why == Refusal::CannotHelp && self.held {
+                return;
+            }
             self.refuse(at, why);
-            self.offered = fit.offers(true).map(|slots| (at, slots));
+            // `Call back tomorrow after four` and `we are closed on Tuesdays` offer nothing.
+            let offers = fit.offers(true).filter(|_| match why {
+                Refusal::CannotHelp => false,
+                Refusal::Closed => !heard.times.is_empty(),
+                _ => true,
+            });
+            self.offered = offers.map(|slots| (at, slots));
             return;
         }
         let agrees = heard.does(Act::Agrees);

@@ -41,6 +41,8 @@ pub(crate) enum Act {
     Menu,
     /// Wants something from the agent.
     Asks(Ask),
+    /// Tells the agent what to say or be: a line of such words means nothing else.
+    Orders,
     /// Says hello.
     Greets,
     /// Thanks.
@@ -231,6 +233,7 @@ fn act_named(name: &str) -> Option<Act> {
         Act::Transfer,
         Act::Voicemail,
         Act::Menu,
+        Act::Orders,
         Act::Greets,
         Act::Thanks,
         Act::Bye,

@@ -122,8 +122,9 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
     // Only a creation has a body, but whoever sends one that is too large is told so everywhere.
     let limit = app.settings.max_body_bytes;
     let announced = request.body().size_hint().lower();
+    let waits = request.headers().contains_key(header::EXPECT);
     let body = if route == Route::Keyed(Keyed::CreateCall) || announced > limit as u64 {
-        request::read_body(request.body_mut(), limit).await?
+        request::read_body(request.body_mut(), limit, waits).await?
     } else {
         bytes::Bytes::new()
     };

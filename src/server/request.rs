@@ -21,6 +21,9 @@ use crate::{
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// How long the sender of a body that is too large may pause before it gets its answer.
+const QUIET: Duration = Duration::from_millis(500);
+
 /// How much of a body that is too large is read and thrown away, so that the client gets to read why. What is
 /// larger still meets a closed connection.
 const DISCARDED: usize = 16 << 20;
@@ -28,16 +31,29 @@ const DISCARDED: usize = 16 << 20;
 /// Longest idempotency key, in characters.
 const MAX_IDEMPOTENCY_KEY: usize = 255;
 
-/// Reads a whole body of at most `limit` bytes.
+/// Reads a whole body of at most `limit` bytes. `waits` says whether the client holds it back until it is asked for it.
 ///
 /// # Errors
 /// `body_too_large`, `request_timeout`, or `invalid_body` when the connection breaks in the middle.
-pub(super) async fn read_body<B>(body: B, limit: usize) -> Result<Bytes, ApiError>
+pub(super) async fn read_body<B>(body: B, limit: usize, waits: bool) -> Result<Bytes, ApiError>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let mut body = body;
+    let too_large = || {
+        ApiError::new(
+            ErrorCode::BodyTooLarge,
+            format!("The request body is too large. At most {limit} bytes are accepted."),
+        )
+    };
+    if body.size_hint().lower() > limit as u64 {
+        // A client that waits to be asked for its body is not asked.
+        if !waits {
+            discard(&mut body).await;
+        }
+        return Err(too_large());
+    }
     let collected = clock::timeout(BODY_TIMEOUT, Limited::new(&mut body, limit).collect()).await;
     match collected {
         None => Err(ApiError::new(
@@ -46,12 +62,8 @@ where
         )),
         Some(Ok(bytes)) => Ok(bytes.to_bytes()),
         Some(Err(error)) if error.is::<LengthLimitError>() => {
-            let rest = Limited::new(&mut body, DISCARDED);
-            let _ = clock::timeout(BODY_TIMEOUT, discard(rest)).await;
-            Err(ApiError::new(
-                ErrorCode::BodyTooLarge,
-                format!("The request body is too large. At most {limit} bytes are accepted."),
-            ))
+            discard(&mut body).await;
+            Err(too_large())
         }
         Some(Err(_)) => Err(ApiError::new(
             ErrorCode::InvalidBody,
@@ -60,8 +72,15 @@ where
     }
 }
 
-async fn discard<B: Body + Unpin>(mut body: B) {
-    while let Some(Ok(_)) = body.frame().await {}
+/// Throws away what still comes of a body, as long as it comes.
+async fn discard<B>(body: &mut B)
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let mut rest = Limited::new(body, DISCARDED);
+    let all = async { while let Some(Some(Ok(_))) = clock::timeout(QUIET, rest.frame()).await {} };
+    let _ = clock::timeout(BODY_TIMEOUT, all).await;
 }
 
 /// Finds out who asks, and counts the request.
@@ -198,19 +217,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_body_that_does_not_come_is_not_waited_for() {
         let start = clock::now();
-        let error = read_body(stuck(3), 10_000).await.unwrap_err();
+        let error = read_body(stuck(3), 10_000, false).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::RequestTimeout);
         assert_eq!(clock::now() - start, BODY_TIMEOUT);
-        let error = read_body(stuck(30), 10_000).await.unwrap_err();
+        let error = read_body(stuck(30), 10_000, false).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::BodyTooLarge);
-        assert_eq!(clock::now() - start, 2 * BODY_TIMEOUT);
+        assert_eq!(clock::now() - start, BODY_TIMEOUT + QUIET);
     }
 
     #[tokio::test]
     async fn a_body_of_exactly_the_limit_is_read() {
         let full = |size| http_body_util::Full::new(Bytes::from(vec![b'x'; size]));
-        assert_eq!(read_body(full(100), 100).await.unwrap().len(), 100);
-        let error = read_body(full(101), 100).await.unwrap_err();
+        assert_eq!(read_body(full(100), 100, false).await.unwrap().len(), 100);
+        let error = read_body(full(101), 100, false).await.unwrap_err();
         assert_eq!(error.code, ErrorCode::BodyTooLarge);
     }
 

@@ -85,6 +85,25 @@ async fn a_body_that_breaks_off_makes_no_call() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_announced_too_large_is_refused_before_it_comes() {
+    let server = Server::start().await;
+    for more in ["", "expect: 100-continue\r\n"] {
+        let request = format!(
+            "POST /api/v1/calls HTTP/1.1\r\nhost: x\r\nx-api-key: {}\r\n{more}content-length: 1000000000\r\n\r\n{{",
+            server.key
+        );
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        // The sending side stays open: the client means to send the rest.
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+        assert!(answer.contains("body_too_large"), "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn random_bytes_do_not_stop_the_server() {
     let server = Server::start().await;
     let mut random = fastrand::Rng::with_seed(11);

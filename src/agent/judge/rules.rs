@@ -151,7 +151,10 @@ impl Judge<'_> {
             Refusal::Closed => format!("{business} said that it is closed."),
             Refusal::NoBookings => format!("{business} does not take bookings by telephone."),
             Refusal::NotFound => format!("{business} could not find the booking."),
-            Refusal::CannotHelp => format!("{business} could not help with this."),
+            Refusal::CannotHelp => {
+                let quote = self.turns[at].text.trim();
+                format!("{business} could not help with this: \u{201c}{quote}\u{201d}")
+            }
             Refusal::WrongNumber => "The number belongs to somebody else.".to_owned(),
             Refusal::Unwelcome => "The callee did not want to talk.".to_owned(),
         };

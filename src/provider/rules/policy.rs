@@ -117,6 +117,7 @@ impl Policy<'_> {
     fn to_words(&self) -> Reply {
         self.to_machine()
             .or_else(|| self.to_goodbye())
+            .or_else(|| self.to_orders())
             .or_else(|| self.to_unwelcome())
             .or_else(|| self.to_hold())
             .or_else(|| self.to_questions())
@@ -171,6 +172,13 @@ impl Policy<'_> {
         } else {
             Reply::end(format!("{} Goodbye.", answers.join(" ")))
         })
+    }
+
+    /// What the callee tells the agent to be or to say is not what the call is about.
+    fn to_orders(&self) -> Option<Reply> {
+        self.heard
+            .does(Act::Orders)
+            .then(|| self.once_more("I can only talk about why I call."))
     }
 
     fn to_unwelcome(&self) -> Option<Reply> {
