@@ -45,6 +45,8 @@ const SPECIAL_FRAMES: u32 = 6;
 const RINGBACK_FRAMES: u32 = 35;
 /// The shortest burst of busy or reorder: 0.16 s.
 const BUSY_FRAMES: u32 = 8;
+/// The shortest pause between two bursts of busy or reorder: 0.2 s. A shorter one is a hole that lost packets left.
+const BUSY_PAUSE: u32 = 10;
 /// The second tone of busy lies here, in Hz, the first in [`BEATING`].
 const BUSY: std::ops::RangeInclusive<f32> = 590.0..=650.0;
 /// A beep lasts from 0.1 to 1.1 s.
@@ -276,9 +278,11 @@ impl ToneDetector {
         let gap = before_ago.saturating_sub(ago + over.frames);
         let again = same(before.kind, over.kind) && (OVER..CADENCE).contains(&gap);
         let progress = again && (LOWEST..700.0).contains(&hz);
+        // The bursts of busy are all of one length; what lost packets leave of one long burst is not.
+        let regular = gap >= BUSY_PAUSE && before.frames.abs_diff(over.frames) <= over.frames / 4;
         let tone = match over.frames {
             frames if progress && frames >= RINGBACK_FRAMES => Tone::Ringback,
-            frames if progress && frames >= BUSY_FRAMES => Tone::Busy,
+            frames if progress && regular && frames >= BUSY_FRAMES => Tone::Busy,
             _ if again && FAX_CALLING.contains(&hz) => Tone::Fax,
             frames
                 if BEEP_FRAMES.contains(&frames)

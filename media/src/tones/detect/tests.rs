@@ -82,6 +82,21 @@ fn foreign_cadences_of_one_tone_are_understood() {
 }
 
 #[test]
+fn ringback_with_holes_is_not_busy() {
+    for length in [40, 60, 80, 120, 180] {
+        for at in (200..1_900).step_by(150) {
+            let mut sound = on_a_line(Signal::Ringback, 2_500, -55.0);
+            // The tone begins after a second.
+            let hole = (1_000 + at) * 8..(1_000 + at + length) * 8;
+            sound[hole].fill(0);
+            let heard = edges(&sound);
+            let busy = heard.contains(&Edge::Tone(Tone::Busy));
+            assert!(!busy, "{length} ms lost after {at} ms: {heard:?}");
+        }
+    }
+}
+
+#[test]
 fn all_keys_are_heard_once_each() {
     let keys = "0123456789*#ABCD";
     for noise in [-75.0, -35.0] {
