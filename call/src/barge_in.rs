@@ -19,8 +19,8 @@ pub(crate) struct BargeIn {
     pub(crate) echo: f32,
     /// Voiced time so far.
     pub(crate) voiced: Duration,
-    /// Whether the voice has ended.
-    pub(crate) ended: bool,
+    /// When the voice was known to have ended.
+    pub(crate) ended: Option<Instant>,
     /// Whether the agent speaks again; words that come late can still interrupt it.
     pub(crate) resumed: bool,
 }
@@ -42,6 +42,8 @@ pub(crate) struct Sound<'a> {
     pub(crate) awaits_words: bool,
     /// Time since the agent was paused.
     pub(crate) elapsed: Duration,
+    /// Time since the voice was known to have ended.
+    pub(crate) over: Duration,
     /// Whether the agent is taking leave, so that the callee's leave-taking is no objection.
     pub(crate) leaving: bool,
     /// Whether voice without words has turned out to be noise on this line before.
@@ -68,8 +70,17 @@ pub(crate) struct Limits {
     pub(crate) voiced: Duration,
 }
 
-/// A lone word from a sound shorter than this is a recogniser's guess at a cough.
-const WORD_MIN: Duration = Duration::from_millis(220);
+/// From here on a sound is more than a cough or a listener's word, and a recogniser has had enough of it to be believed.
+const LASTING: Duration = Duration::from_millis(700);
+/// A word that is urgent is believed while the sound goes on once it has gone on for this long: the first guesses at a
+/// cough are made of such words.
+const URGENT_AFTER: Duration = Duration::from_millis(240);
+/// A few words that are not urgent take this long.
+const PHRASE: Duration = Duration::from_millis(550);
+/// Words that make a sentence of a lasting sound, however they were heard.
+const SENTENCE: usize = 3;
+/// How long final words are waited for after the end of the voice; the agent is silent meanwhile.
+pub(crate) const WORDS_WAIT: Duration = Duration::from_millis(300);
 
 /// From this likelihood on, words that resemble the agent's are taken for its own.
 const ECHO_POSSIBLE: f32 = 0.25;
@@ -79,7 +90,7 @@ pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
     if is_intrusive(sound) {
         return Verdict::Interruption;
     }
-    let decided = sound.elapsed >= limits.decide;
+    let decided = sound.elapsed >= limits.decide && sound.over >= WORDS_WAIT;
     if sound.ended {
         return if sound.awaits_words && !decided {
             Verdict::Open
@@ -89,7 +100,7 @@ pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
     }
     // The agent stays silent while the callee makes any sound; only a long one without words, or a very long one
     // with listener's words, is taken for an interruption.
-    let enough = if sound.words.is_empty() {
+    let enough = if !listens(sound) {
         limits.voiced
     } else {
         limits.voiced * 2
@@ -101,17 +112,39 @@ pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
     }
 }
 
-/// Whether the words are more than a listener's.
-fn is_intrusive(sound: Sound<'_>) -> bool {
+/// Whether the words, if there are any, are a listener's.
+fn listens(sound: Sound<'_>) -> bool {
     let words = sound.words;
-    let guess =
-        words.len() == 1 && sound.ended && sound.voiced < WORD_MIN && !words::is_urgent(words);
-    !(words.is_empty()
-        || guess
-        || words::is_backchannel(words)
-        || words::is_hesitation(words)
-        || sound.leaving && words::is_farewell(words)
-        || is_own(sound))
+    words::is_backchannel(words)
+        || !words.is_empty() && words::is_hesitation(words)
+        || sound.leaving && !words.is_empty() && words::is_farewell(words)
+}
+
+/// Whether the words are more than a listener's, and sure enough: recognisers hear words in coughs and laughs, and other
+/// words in an "uh-huh". The shorter the sound, the more the words must be such as take the floor.
+fn is_intrusive(sound: Sound<'_>) -> bool {
+    if listens(sound) || is_own(sound) {
+        return false;
+    }
+    let said = words::beyond_listening(sound.words);
+    let urgent = words::is_urgent(&said);
+    match said.len() {
+        0 => false,
+        // Laughter: "ha ha ha".
+        _ if words::is_one_repeated(&said) => {
+            urgent && (sound.ended || sound.voiced >= URGENT_AFTER)
+        }
+        1 => {
+            let long = said[0].chars().count() >= 5 && sound.voiced >= LASTING;
+            sound.ended && (urgent || long) || urgent && sound.voiced >= URGENT_AFTER
+        }
+        count if sound.voiced >= LASTING => {
+            let enough = count >= SENTENCE || words::takes_floor(&said);
+            enough || sound.ended && sound.voiced < LASTING * 2
+        }
+        _ if !sound.ended => urgent && sound.voiced >= URGENT_AFTER,
+        _ => urgent || words::takes_floor(&said) || sound.voiced >= PHRASE,
+    }
 }
 
 /// Whether the words are the agent's own come back. While the voice goes on, any run of its words may be; in the
@@ -148,6 +181,7 @@ mod tests {
             ended,
             awaits_words: false,
             elapsed: Duration::from_millis(voiced),
+            over: Duration::ZERO,
             leaving: false,
             noisy: false,
         };
@@ -162,7 +196,15 @@ mod tests {
             judge("sorry we are", 400, false, |_| ()),
             Verdict::Interruption
         );
-        assert_eq!(judge("okay but", 400, false, |_| ()), Verdict::Interruption);
+        assert_eq!(
+            judge("okay but we are", 800, false, |_| ()),
+            Verdict::Interruption
+        );
+        assert_eq!(
+            judge("we're full", 600, true, |_| ()),
+            Verdict::Interruption
+        );
+        assert_eq!(judge("who is it", 500, true, |_| ()), Verdict::Interruption);
     }
 
     #[test]
@@ -171,15 +213,33 @@ mod tests {
         assert_eq!(judge("", 250, true, |_| ()), Verdict::FalseAlarm);
         assert_eq!(judge("the", 150, true, |_| ()), Verdict::FalseAlarm);
         assert_eq!(judge("um", 300, true, |_| ()), Verdict::FalseAlarm);
+        // What recognisers make of coughs, laughs and an "uh-huh".
+        for (text, voiced) in [
+            ("but", 300),
+            ("but uh huh", 300),
+            ("look that up", 280),
+            ("up up up up", 640),
+            ("who", 540),
+            ("beth", 280),
+            ("i'm looking", 480),
+        ] {
+            assert_eq!(
+                judge(text, voiced, true, |_| ()),
+                Verdict::FalseAlarm,
+                "{text}"
+            );
+        }
+        assert_eq!(judge("the", 300, false, |_| ()), Verdict::Open);
+        assert_eq!(judge("no", 100, false, |_| ()), Verdict::Open);
         assert_eq!(judge("book a table for", 800, false, |_| ()), Verdict::Open);
         assert_eq!(
             judge("book a table for two", 800, true, |_| ()),
             Verdict::FalseAlarm
         );
         assert_eq!(judge("for two", 500, false, |_| ()), Verdict::Open);
-        assert_eq!(judge("for two", 500, true, |_| ()), Verdict::Interruption);
+        assert_eq!(judge("for two", 600, true, |_| ()), Verdict::Interruption);
         let faint = |sound: &mut Sound<'_>| sound.echo = 0.4;
-        assert_eq!(judge("for two", 500, true, faint), Verdict::FalseAlarm);
+        assert_eq!(judge("for two", 600, true, faint), Verdict::FalseAlarm);
     }
 
     #[test]
@@ -206,6 +266,7 @@ mod tests {
         let late = |sound: &mut Sound<'_>| {
             sound.awaits_words = true;
             sound.elapsed = LIMITS.decide;
+            sound.over = WORDS_WAIT;
         };
         assert_eq!(judge("", 300, true, late), Verdict::FalseAlarm);
     }

@@ -22,7 +22,8 @@ pub struct CallConfig {
     pub echo_threshold: f32,
     /// How long the agent stays paused before a barge-in is judged with what is known. Defaults to 500 ms.
     pub barge_in_decide: Duration,
-    /// Voiced time that counts as an interruption even when no words were recognised. Defaults to 900 ms.
+    /// Voiced time that counts as an interruption even when no words were recognised. Defaults to 2 s: a
+    /// laugh is shorter, and the agent is silent meanwhile.
     pub barge_in_voiced: Duration,
     /// Silence after the agent's last heard word before it asks whether anybody is there. Defaults to 7 s.
     pub silence_prompt: Duration,
@@ -98,7 +99,7 @@ impl Default for CallConfig {
             words_limit: Duration::from_millis(1500),
             echo_threshold: 0.6,
             barge_in_decide: Duration::from_millis(500),
-            barge_in_voiced: Duration::from_millis(900),
+            barge_in_voiced: Duration::from_secs(2),
             silence_prompt: Duration::from_secs(7),
             silence_prompts: 2,
             hold_limit: Duration::from_secs(300),

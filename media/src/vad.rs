@@ -6,8 +6,10 @@
 //!
 //! Decides nothing about edges, tones or echo.
 
+mod ambience;
 mod noise;
 
+use ambience::Ambience;
 use earshot::Detector;
 use noise::NoiseFloor;
 
@@ -25,6 +27,9 @@ pub struct Activity {
     pub level: f32,
     /// Level of the line's noise over the last two seconds, in dBFS.
     pub noise: f32,
+    /// Level that the sound of the last four seconds was above nine tenths of the time, in dBFS: more than the noise
+    /// where voices or other things that never pause are heard all the time.
+    pub ambience: f32,
 }
 
 /// See the module's documentation.
@@ -35,6 +40,7 @@ pub struct Vad {
     last_sample: i16,
     score: f32,
     noise: NoiseFloor,
+    ambience: Ambience,
 }
 
 impl std::fmt::Debug for Vad {
@@ -63,6 +69,7 @@ impl Vad {
             last_sample: 0,
             score: 0.0,
             noise: NoiseFloor::new(),
+            ambience: Ambience::new(),
         }
     }
 
@@ -87,6 +94,7 @@ impl Vad {
             score: self.score,
             level,
             noise: self.noise.hear(level),
+            ambience: self.ambience.hear(level),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the real driver over the simulated line on the virtual clock (`stage`); what came of it is compared with the labels,
 //! which the engine never sees. `docs/turn-taking.md` defines every figure.
 
+pub mod barge_in;
 pub mod dialogue;
 pub mod end_of_turn;
 pub mod library;

@@ -139,10 +139,7 @@ fn place(label: &Label, cue: usize, played: &Played) -> Option<Placed> {
 
 /// The agent's first audible sample after the end of the turn, when it was silent there.
 fn felt_silence(played: &Played, turn: &Placed) -> Option<Duration> {
-    let index = |at: Duration| {
-        let since = at.saturating_sub(played.start);
-        usize::try_from(since.as_micros() / 125).unwrap_or(usize::MAX)
-    };
+    let index = |at: Duration| index_of(played, at);
     let end = index(turn.end).min(played.agent.len());
     let audible = |sample: &i16| sample.unsigned_abs() > AUDIBLE;
     let overlap = played.agent[index(turn.begin).min(end)..end].iter();
@@ -152,6 +149,12 @@ fn felt_silence(played: &Played, turn: &Placed) -> Option<Duration> {
     }
     let first = played.agent[end..].iter().position(audible)?;
     Some(samples(first))
+}
+
+/// Returns the sample of the recording that was heard or sent at a time; 0 for what was before it.
+pub(super) fn index_of(played: &Played, at: Duration) -> usize {
+    let since = at.saturating_sub(played.start);
+    usize::try_from(since.as_micros() / 125).unwrap_or(usize::MAX)
 }
 
 /// When a fixed silence would have decided, on the engine's own edges of voice.

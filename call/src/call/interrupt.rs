@@ -42,7 +42,7 @@ impl Call {
 
     pub(super) fn begin_barge_in(&mut self, voiced: Duration, out: &mut Vec<Action>) {
         if let Some(barge_in) = self.barge_in.as_mut().filter(|barge_in| !barge_in.resumed) {
-            barge_in.ended = false;
+            barge_in.ended = None;
             return;
         }
         let base = self.barge_in.take().map(|barge_in| barge_in.base);
@@ -54,7 +54,7 @@ impl Call {
             base,
             voiced,
             echo: self.voice.map_or(0.0, |voice| voice.score),
-            ended: false,
+            ended: None,
             resumed: false,
         });
         self.timers
@@ -88,8 +88,11 @@ impl Call {
             return;
         };
         barge_in.voiced = barge_in.voiced.max(voiced);
-        barge_in.ended = true;
+        barge_in.ended = Some(self.now);
         if !barge_in.resumed {
+            let decided =
+                (barge_in.at + self.config.barge_in_decide).max(self.now + barge_in::WORDS_WAIT);
+            self.timers.set(Timer::BargeIn, decided);
             // A short sound is judged by its words; they are asked for at once.
             self.timers.stop(Timer::Flush);
             self.flush(out);
@@ -111,9 +114,12 @@ impl Call {
             agent: &agent,
             echo: barge_in.echo,
             voiced: barge_in.voiced,
-            ended: barge_in.ended,
+            ended: barge_in.ended.is_some(),
             awaits_words: self.turn.as_ref().is_some_and(|turn| turn.flush.is_some()),
             elapsed: self.now.saturating_duration_since(barge_in.at),
+            over: barge_in.ended.map_or(Duration::ZERO, |ended| {
+                self.now.saturating_duration_since(ended)
+            }),
             leaving: reply.ends_call(),
             noisy: self.wordless.interruptions >= NOISY_AFTER,
         };
@@ -232,8 +238,7 @@ impl Call {
         let own = words::is_echo_of(&tokens, &reply.ledger.sent_tokens());
         match self.voice {
             Some(voice)
-                if !own
-                    && (!voice.echo || tokens.len() >= 2 && !words::is_backchannel(&tokens)) =>
+                if !own && (!voice.echo || tokens.len() >= 3 && words::takes_floor(&tokens)) =>
             {
                 let voiced = self.now.saturating_duration_since(voice.since);
                 if !reply.is_firm() && !words::is_backchannel(&tokens) {

@@ -88,6 +88,18 @@ const QUIETEST: f32 = -58.0;
 /// Nor weaker than its loudest moment by more than this, in dB; below the second it is over for sure.
 const RANGE: f32 = 35.0;
 const SURE_RANGE: f32 = 45.0;
+/// Where it is never quieter than the first, in dBFS, other voices are heard all the time. Then speech rises above what
+/// is always there by the second, and ends within the third of it, in dB …
+const CROWDED: f32 = -52.0;
+const ABOVE_CROWD: f32 = 13.0;
+const ABOVE_CROWD_WITHIN: f32 = 11.0;
+/// … unless that is less than so many dB below this callee's own voice.
+const BELOW_VOICE: f32 = 7.0;
+const BELOW_VOICE_WITHIN: f32 = 11.0;
+/// How loud a voice is taken to be before it was heard, in dBFS, and how fast what is known of it rises and falls.
+const VOICE: f32 = -22.0;
+const VOICE_RISE: f32 = 0.1;
+const VOICE_FALL: f32 = 0.002;
 /// How fast the loudest moment is forgotten, in dB per frame.
 const FORGET: f32 = 0.2;
 /// A voice has at least this strength of pitch.
@@ -132,6 +144,8 @@ pub(crate) struct Edges {
     silence: u32,
     /// The loudest moment of late, in dBFS.
     peak: f32,
+    /// The level of the callee's voice in its louder moments, in dBFS.
+    voice: f32,
     /// Likelihood of an echo, averaged, and as last reported.
     echo: f32,
     reported_echo: f32,
@@ -150,6 +164,7 @@ impl Edges {
             silent: 0,
             silence: 0,
             peak: QUIETEST,
+            voice: VOICE,
             echo: 0.0,
             reported_echo: 0.0,
             memory: Memory::new(),
@@ -187,10 +202,12 @@ impl Edges {
             score,
             level,
             noise,
+            ambience,
         } = found.activity;
         let above = level - noise;
         let other = self.since_tone < AFTER_TONE || found.music || found.echo >= ECHO;
-        if other || level < QUIETEST || above < ABOVE_NOISE {
+        let least = QUIETEST.max(self.crowd(ambience, ABOVE_CROWD, BELOW_VOICE));
+        if other || level < least || above < ABOVE_NOISE {
             self.rising = 0;
             self.evidence = 0;
             return;
@@ -230,6 +247,7 @@ impl Edges {
             score,
             level,
             noise,
+            ambience,
         } = found.activity;
         self.length += 1;
         self.peak = (self.peak - FORGET).max(level);
@@ -237,12 +255,21 @@ impl Edges {
             level >= (noise + above_noise).max(self.peak - range).max(QUIETEST)
         };
         let own = found.tonal || found.echo >= ECHO;
-        if at_least(ABOVE_NOISE_WITHIN, RANGE) && score >= OFF && !own {
+        if !own {
+            let speed = if level > self.voice {
+                VOICE_RISE
+            } else {
+                VOICE_FALL
+            };
+            self.voice += speed * (level - self.voice);
+        }
+        let crowd = self.crowd(ambience, ABOVE_CROWD_WITHIN, BELOW_VOICE_WITHIN);
+        if level >= crowd && at_least(ABOVE_NOISE_WITHIN, RANGE) && score >= OFF && !own {
             self.silent = 0;
             self.silence = 0;
         } else {
             self.silent += 1;
-            let sure = !at_least(SURE_ABOVE_NOISE, SURE_RANGE) || found.tonal;
+            let sure = !at_least(SURE_ABOVE_NOISE, SURE_RANGE) || found.tonal || level < crowd;
             self.silence += if sure { SURE } else { 1 };
         }
         self.echo += ECHO_WEIGHT * (found.echo - self.echo);
@@ -256,6 +283,14 @@ impl Edges {
                 echo: self.echo,
             });
         }
+    }
+
+    /// Returns the level below which sound is other people's, in dBFS.
+    fn crowd(&self, ambience: f32, above: f32, below_voice: f32) -> f32 {
+        if ambience < CROWDED {
+            return QUIETEST;
+        }
+        (ambience + above).min(self.voice - below_voice)
     }
 
     fn end(&mut self, edges: &mut Vec<Edge>) {

@@ -159,10 +159,10 @@ pub(super) fn echo(loudest: f32, random: &mut fastrand::Rng) -> Echo {
     }
 }
 
-/// Up to 60 ms of delay and 4 ms of jitter everywhere; on lossy lines up to 5 % lost in bursts of up to four.
+/// Up to 4 ms of jitter everywhere; on lossy lines up to 15 ms, and up to 5 % lost in bursts of up to four. The way
+/// itself takes no time: what it takes in the world comes on top of every figure.
 fn network(kind: Kindness, random: &mut fastrand::Rng) -> NetworkConfig {
     let clean = NetworkConfig {
-        delay: Duration::from_millis(random.u64(0..60)),
         jitter: Duration::from_micros(random.u64(0..4000)),
         ..NetworkConfig::CLEAN
     };

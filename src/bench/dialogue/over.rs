@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// When somebody is heard, counted from the first word of the agent's speech, in milliseconds.
-const INTO_THE_SPEECH: std::ops::Range<u64> = 1000..5000;
+const INTO_THE_SPEECH: std::ops::Range<u64> = 800..3500;
 /// Words of a recording that can take the floor.
 const WORDS: std::ops::RangeInclusive<usize> = 1..=9;
 
