@@ -15,6 +15,8 @@ pub(crate) struct BargeIn {
     pub(crate) at: Instant,
     /// Where the callee's new words begin in the open turn.
     pub(crate) base: usize,
+    /// Where those of this sound and of sounds shortly before it, which were nothing, begin.
+    pub(crate) first: usize,
     /// Likelihood of echo, as last reported.
     pub(crate) echo: f32,
     /// Voiced time so far.
@@ -123,7 +125,7 @@ fn listens(sound: Sound<'_>) -> bool {
 /// Whether the words are more than a listener's, and sure enough: recognisers hear words in coughs and laughs, and other
 /// words in an "uh-huh". The shorter the sound, the more the words must be such as take the floor.
 fn is_intrusive(sound: Sound<'_>) -> bool {
-    if listens(sound) || is_own(sound) {
+    if sound.words.is_empty() || listens(sound) || is_own(sound) {
         return false;
     }
     let said = words::beyond_listening(sound.words);
@@ -143,7 +145,10 @@ fn is_intrusive(sound: Sound<'_>) -> bool {
             enough || sound.ended && sound.voiced < LASTING * 2
         }
         _ if !sound.ended => urgent && sound.voiced >= URGENT_AFTER,
-        _ => urgent || words::takes_floor(&said) || sound.voiced >= PHRASE,
+        count => {
+            let phrase = count >= SENTENCE && words::takes_floor(&said);
+            urgent || phrase || sound.voiced >= PHRASE
+        }
     }
 }
 

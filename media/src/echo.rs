@@ -48,6 +48,10 @@ const SAME: usize = 3;
 
 /// With less than this share of the energy in the band, it tells nothing: a fricative.
 const IN_BAND: f32 = 0.015;
+/// With less than this share it is a hiss, on a line that has a noise of its own.
+const HISS: f32 = 0.1;
+/// An echo is known after the agent has sounded for so many frames, if there is one: 0.8 s.
+const SETTLED: u32 = 40;
 /// What comes along a remembered path has the level that it should have, within this, in dB.
 const LEVEL_MATCH: f32 = 4.0;
 /// How much a frame changes what is known of a path's effect on the level.
@@ -68,6 +72,8 @@ pub struct EchoGuard {
     heard: [f32; WINDOW],
     /// Share of the newest frame's energy that lies in the band.
     in_band: f32,
+    /// Frames in which the agent sounded.
+    sounding: u32,
     /// Power of the last frames sent, at 8 kHz and at 2 kHz, newest last.
     sent_power: [f32; LEVELS],
     band_power: [f32; LEVELS],
@@ -108,6 +114,7 @@ impl EchoGuard {
             sent: Box::new([0.0; KEPT]),
             heard: [0.0; WINDOW],
             in_band: 0.0,
+            sounding: 0,
             sent_power: [0.0; LEVELS],
             band_power: [0.0; LEVELS],
             correlation: Box::new([0.0; LAGS]),
@@ -132,6 +139,16 @@ impl EchoGuard {
         self.heard_band.decimate(&self.filter, heard, newest);
         let band_power: f32 = newest.iter().map(|x| x * x).sum::<f32>() / STEP as f32;
         self.in_band = band_power / (dsp::power(heard) + 1.0);
+        if self.sent_power[LEVELS - 1] > 0.0 {
+            self.sounding = self.sounding.saturating_add(1);
+        }
+    }
+
+    /// Whether what is heard now is a hiss that cannot be the agent's own: hardly anything of it lies in the band, as in an "s",
+    /// while the agent speaks on a line whose echo, or lack of one, is known.
+    #[must_use]
+    pub fn hears_hiss(&self) -> bool {
+        self.in_band < HISS && self.sounding >= SETTLED && self.sent_power[LEVELS - 1] > 0.0
     }
 
     /// Forgets the correlation so far; called in the callee's silence, so that a voice is judged by itself.

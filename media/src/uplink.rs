@@ -178,6 +178,7 @@ impl Uplink {
             tonal,
             music,
             echo,
+            hiss: !faint && self.echo.hears_hiss(),
         }
     }
 

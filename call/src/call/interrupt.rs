@@ -45,13 +45,17 @@ impl Call {
             barge_in.ended = None;
             return;
         }
-        let base = self.barge_in.take().map(|barge_in| barge_in.base);
-        let base = base
-            .or(self.turn.as_ref().map(crate::turn::CalleeTurn::base))
-            .unwrap_or_default();
+        // Words of a sound that was nothing are not counted to the next, unless they are still to come.
+        let turn = self.turn.as_ref();
+        let awaits = turn.is_some_and(|turn| turn.flush.is_some());
+        let new = turn.map_or(0, crate::turn::CalleeTurn::base);
+        let before = self.barge_in.take();
+        let first = before.as_ref().map_or(new, |before| before.first);
+        let base = before.filter(|_| awaits).map_or(new, |before| before.base);
         self.barge_in = Some(BargeIn {
             at: self.now,
             base,
+            first,
             voiced,
             echo: self.voice.map_or(0.0, |voice| voice.score),
             ended: None,
@@ -189,11 +193,11 @@ impl Call {
         if !due && awaits {
             return;
         }
-        let base = self.barge_in.take().map_or(0, |barge_in| barge_in.base);
+        let first = self.barge_in.take().map_or(0, |barge_in| barge_in.first);
         self.timers.stop(Timer::BargeIn);
         self.timers.stop(Timer::Flush);
         self.timers.stop(Timer::EndOfTurn);
-        if base == 0 {
+        if first == 0 {
             self.keep_murmur();
         }
     }

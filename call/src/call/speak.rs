@@ -385,7 +385,7 @@ impl Call {
         if self
             .barge_in
             .take()
-            .is_some_and(|barge_in| barge_in.resumed && barge_in.base == 0)
+            .is_some_and(|barge_in| barge_in.resumed && barge_in.first == 0)
         {
             self.keep_murmur();
         }

@@ -76,6 +76,9 @@ const SURE: u32 = 2;
 /// Every so many frames of ongoing speech are reported.
 const REPORT: u32 = 5;
 
+/// A clear pitch is believed without the detector this far above the noise, in dB.
+const ABOVE_LOUD: f32 = 25.0;
+
 /// Speech is louder than the noise by this, in dB.
 const ABOVE_NOISE: f32 = 6.0;
 /// In the middle of speech less is enough, and only what is below this for sure is silence.
@@ -89,7 +92,7 @@ const QUIETEST: f32 = -58.0;
 const RANGE: f32 = 35.0;
 const SURE_RANGE: f32 = 45.0;
 /// Where it is never quieter than the first, in dBFS, other voices are heard all the time. Then speech rises above what
-/// is always there by the second, and ends within the third of it, in dB …
+/// is always there by the second, and ends below the third of it, in dB …
 const CROWDED: f32 = -52.0;
 const ABOVE_CROWD: f32 = 13.0;
 const ABOVE_CROWD_WITHIN: f32 = 11.0;
@@ -125,6 +128,8 @@ pub(crate) struct Findings {
     pub(crate) music: bool,
     /// Likelihood that it is the agent's own voice.
     pub(crate) echo: f32,
+    /// The agent speaks, and this is a hiss that is not its own.
+    pub(crate) hiss: bool,
 }
 
 /// See the module's documentation.
@@ -218,6 +223,10 @@ impl Edges {
         let evidence = match score {
             score if score >= ON && pitched && clear => START,
             score if score >= ON || score >= ON_CLEAR && (clear || pitched) => START / 2,
+            // The detector takes its time after a consonant; a loud, clear pitch is a voice all the same.
+            _ if pitched && above >= ABOVE_LOUD => START / 2,
+            // Words that begin with an "s" are on their way for a tenth of a second before there is a voice.
+            _ if found.hiss && above >= ABOVE_PITCHED => START / 4,
             score if score >= ON_PITCHED && pitched && above >= ABOVE_PITCHED => START / 4,
             _ => 0,
         };

@@ -144,7 +144,7 @@ fn what_is_heard_over_the_agent_is_labelled_and_echo_trials_have_nothing_else() 
         };
         assert!(matches!(cue.when, When::AgentSpeaks(_)));
         assert!(!voiced.is_empty() && voiced.end <= cue.sound.len());
-        assert!(trial.agent[0].len() > 150 && !trial.agent[0].contains('?'));
+        assert!(trial.agent[0].len() > 120 && !trial.agent[0].contains('?'));
     }
     assert_eq!(interruptions, 6);
 }
