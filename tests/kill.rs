@@ -74,6 +74,23 @@ impl Client {
         body["data"]["call_id"].as_str().unwrap().to_owned()
     }
 
+    /// Returns the last event that somebody gets who has seen `after` events of a call that is over.
+    async fn last_event(&self, id: &str, after: u64) -> Value {
+        let address = self.url.replace("http", "ws");
+        let url = format!("{address}/api/v1/calls/{id}/live?after={after}");
+        let mut request = url.into_client_request().unwrap();
+        request
+            .headers_mut()
+            .insert("x-api-key", self.key.parse().unwrap());
+        let (socket, _) = connect_async(request).await.unwrap();
+        let texts = socket.filter_map(async |message| {
+            let message = message.ok().filter(|message| message.is_text())?;
+            message.into_text().ok()
+        });
+        let texts: Vec<_> = texts.collect().await;
+        serde_json::from_str(texts.last().unwrap()).unwrap()
+    }
+
     /// Follows the live socket of a call for this many events, or until it closes.
     async fn watch(&self, id: &str, events: usize) {
         let url = format!("{}/api/v1/calls/{id}/live", self.url.replace("http", "ws"));
@@ -268,6 +285,14 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
         look(&client, &mut known).await;
         compare(&before, &known);
         check_recordings(&folder, &known);
+        let cut_off = |(id, old): &(&String, &Value)| {
+            !is_final(old) && known[*id]["failure"]["reason"] == "interrupted_by_restart"
+        };
+        if let Some((id, _)) = before.iter().find(cut_off) {
+            // Whoever followed it and comes back learns how it ended.
+            let last = client.last_event(id, 40).await;
+            assert_eq!(last["type"], "call.ended", "{last}");
+        }
         let mut newest = String::new();
         for _ in 0..CALLS {
             let scenario = random

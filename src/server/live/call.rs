@@ -8,6 +8,7 @@ use protocol::{
     control::Event,
     error::ApiError,
     ids::{AccountId, CallId},
+    rest::FailureReason,
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -37,10 +38,17 @@ pub(in crate::server) async fn open_call(
     let log = Log::open(app, &stored.call.call_id).await?;
     let last = log.last();
     let expected = format!("the seq of an event that this call has had, 0 to {last}");
+    // The events of a call that the death of an earlier process cut off went with it, but for the end; whoever had seen
+    // them gets that end.
+    let cut_off = stored.call.failure.as_ref();
+    let cut_off =
+        cut_off.is_some_and(|failure| failure.reason == FailureReason::InterruptedByRestart);
     let after = query
         .parse("after", &expected, |value| {
-            value.parse().ok().filter(|after| *after <= last)
+            let after: u64 = value.parse().ok()?;
+            (after <= last || cut_off).then_some(after)
         })?
+        .filter(|after| *after <= last)
         .unwrap_or(0);
     let audio = wants_audio(&query)?;
     let session = Session {
