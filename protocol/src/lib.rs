@@ -6,3 +6,4 @@ pub mod ids;
 pub mod language;
 pub mod phone;
 pub mod rest;
+pub mod twilio;
