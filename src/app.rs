@@ -22,7 +22,7 @@ use crate::{
     driver::clock,
     server,
     store::{Cache, DataFolder, RedbStore, Secret, Store, StoreError},
-    supervisor::{Parts, Settings, Supervisor},
+    supervisor::{Parts, Reception, Settings, Supervisor},
 };
 
 /// How large the cache may become, in bytes.
@@ -31,6 +31,9 @@ const CACHE_BYTES: u64 = 64 << 20;
 const TRIES: u32 = 40;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The longest conversation with somebody who calls, in seconds, as it is for calls that do not say.
+const INCOMING_SECONDS: u32 = 600;
 
 /// Why the program does not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +57,7 @@ pub struct App {
     supervisor: Supervisor,
     server: AbortOnDropHandle<()>,
     admin: AbortOnDropHandle<()>,
+    _receptions: Vec<AbortOnDropHandle<()>>,
     closing: CancellationToken,
 }
 
@@ -84,6 +88,7 @@ impl App {
                 "found calls that the last run left unfinished"
             );
         }
+        let receptions = receive(config, &supervisor).await?;
         let app = server::App::new(
             supervisor.clone(),
             secret.clone(),
@@ -101,6 +106,7 @@ impl App {
             supervisor,
             server,
             admin,
+            _receptions: receptions,
             closing,
         })
     }
@@ -179,7 +185,8 @@ fn supervise(
     public_url: &str,
 ) -> Result<(Supervisor, Vec<String>), StartError> {
     let cache = Cache::open(&folder.cache().join("sled"), CACHE_BYTES);
-    let services = Services::new(config, cache).map_err(|error| StartError(error.to_string()))?;
+    let services =
+        Services::new(config, cache, public_url).map_err(|error| StartError(error.to_string()))?;
     let settings = Settings {
         max_concurrent: config.calls.max_concurrent,
         ring_timeout: config.calls.ring_timeout(),
@@ -209,6 +216,45 @@ fn supervise(
     Ok((supervisor, lines))
 }
 
+/// Starts to take the calls that come in on the lines.
+async fn receive(
+    config: &Config,
+    supervisor: &Supervisor,
+) -> Result<Vec<AbortOnDropHandle<()>>, StartError> {
+    let inbound = &config.line.twilio.inbound;
+    if !config.line.twilio.is_set() || inbound.objective.is_empty() {
+        return Ok(Vec::new());
+    }
+    let (store, name) = (supervisor.store().clone(), inbound.account.clone());
+    let credits = config.billing.free_credits;
+    let account = tokio::task::spawn_blocking(move || match store.account_named(&name)? {
+        Some(account) => Ok(account),
+        None => store.create_account(&name, credits, clock::wall()),
+    });
+    let account = account
+        .await
+        .map_err(|error| StartError(error.to_string()))??;
+    let set = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned());
+    let reception = Reception {
+        account: account.id,
+        objective: inbound.objective.clone(),
+        instructions: set(&inbound.instructions),
+        first_message: set(&inbound.first_message),
+        language: protocol::language::DEFAULT.to_owned(),
+        max_duration_seconds: config.calls.max_duration_seconds.min(INCOMING_SECONDS),
+    };
+    let mut receptions = Vec::new();
+    for line in supervisor.lines() {
+        if let Some(calls) = line.incoming() {
+            let (supervisor, line, reception) =
+                (supervisor.clone(), line.clone(), reception.clone());
+            let receive = async move { supervisor.receive(line, calls, reception).await };
+            receptions.push(AbortOnDropHandle::new(tokio::spawn(receive)));
+        }
+    }
+    Ok(receptions)
+}
+
 fn interface(config: &Config, lines: Vec<String>, public_url: &str) -> server::Settings {
     server::Settings {
         public_url: public_url.to_owned(),
@@ -221,6 +267,7 @@ fn interface(config: &Config, lines: Vec<String>, public_url: &str) -> server::S
                 allow_premium: config.calls.allow_premium,
             },
             max_duration_seconds: config.calls.max_duration_seconds,
+            from_numbers: config.from_numbers(),
         },
     }
 }

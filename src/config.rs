@@ -12,12 +12,14 @@ use std::{
 
 use serde::Deserialize;
 
+mod carrier;
 mod load;
 mod services;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
+    carrier::{Carrier, Reception, Twilio},
     load::ConfigError,
     services::{Check, Part, Services},
 };
@@ -101,6 +103,8 @@ pub struct Line {
     pub default: LineKind,
     /// The simulated line.
     pub simulated: Simulated,
+    /// Telephones through Twilio; see [`Twilio::is_set`].
+    pub twilio: Twilio,
 }
 
 /// The ways a call can be made.
@@ -110,6 +114,8 @@ pub struct Line {
 pub enum LineKind {
     /// A callee played by a scenario.
     Simulated,
+    /// A telephone, through Twilio.
+    Twilio,
 }
 
 /// `[line.simulated]`

@@ -173,6 +173,12 @@ impl Downlink {
         self.keys.press(keys)
     }
 
+    /// Whether keys are being sent or wait to be.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// How much speech waits to be sent.
     #[must_use]
     pub fn queued(&self) -> Duration {

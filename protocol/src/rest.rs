@@ -6,8 +6,8 @@ mod create;
 mod time;
 
 pub use call::{
-    AnsweredBy, AtFault, Call, EndReason, Evidence, Failure, FailureReason, Metrics, Outcome,
-    Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
+    AnsweredBy, AtFault, Call, Direction, EndReason, Evidence, Failure, FailureReason, Metrics,
+    Outcome, Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
 };
 pub use create::{CreateCall, Offer, Parsed, Voicemail, VoicemailAction};
 pub use time::Time;

@@ -21,6 +21,8 @@ pub use schema::check_schema;
 /// What the agent knows of its task. Fixed when the call is created; nothing said on the line changes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Brief {
+    /// Whether the other side has called us.
+    pub incoming: bool,
     /// What to accomplish, in the requester's words.
     pub objective: String,
     /// Who is called.

@@ -29,9 +29,15 @@ pub(crate) fn system(brief: &Brief) -> String {
         .business_name
         .as_deref()
         .map_or("the callee", str::trim);
+    let role = if brief.incoming {
+        "Somebody has called the customer for whom you answer the phone; what is said below of the callee is said of \
+         that caller. Begin by greeting the caller."
+            .to_owned()
+    } else {
+        format!("You call {business} on behalf of a customer.")
+    };
     let mut text = format!(
-        "You are an AI assistant on a live phone call. You call {business} on behalf of a customer.\n\
-         Your objective: {}\n",
+        "You are an AI assistant on a live phone call. {role}\nYour objective: {}\n",
         brief.objective.trim()
     );
     if let Some(instructions) = filled(brief.instructions.as_deref()) {

@@ -97,7 +97,11 @@ impl Config {
 
     /// Addresses lose the slashes at their ends, so that paths can be appended.
     fn tidied(mut self) -> Self {
-        for url in [&mut self.server.public_url, &mut self.llm.openai.base_url] {
+        for url in [
+            &mut self.server.public_url,
+            &mut self.llm.openai.base_url,
+            &mut self.line.twilio.api_base,
+        ] {
             *url = url.trim_end_matches('/').to_owned();
         }
         self
@@ -167,6 +171,7 @@ impl Config {
         for (key, url) in [
             ("server.public_url", &server.public_url),
             ("llm.openai.base_url", &self.llm.openai.base_url),
+            ("line.twilio.api_base", &self.line.twilio.api_base),
             ("billing.buy_credits_url", &self.billing.buy_credits_url),
         ] {
             if !url.is_empty() && !is_web_address(url) {
@@ -175,6 +180,7 @@ impl Config {
                 ));
             }
         }
+        self.check_twilio(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {
             wrong.push(format!("{origin}: `log.level` is no filter: {error}."));
         }

@@ -3,14 +3,14 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Config, LlmProvider, OpenAi as OpenAiSettings, SttProvider, TtsProvider};
+use super::{Config, LineKind, LlmProvider, OpenAi as OpenAiSettings, SttProvider, TtsProvider};
 use crate::{
     line::{
         Line,
         simulated::{SimulatedLine, SimulatedOptions, catalog},
     },
     provider::{
-        LanguageModel, ProviderError, SpeechToText, TextToSpeech, TtsOptions,
+        LanguageModel, ProviderError, ProviderErrorKind, SpeechToText, TextToSpeech, TtsOptions,
         cached::Cached,
         espeak::Espeak,
         flite::Flite,
@@ -47,11 +47,12 @@ pub struct Part {
 }
 
 impl Services {
-    /// Makes what the configuration chooses. Phrases are remembered in `cache`. Must be called inside the runtime.
+    /// Makes what the configuration chooses. Phrases are remembered in `cache`; carriers reach us at `public_url`.
+    /// Must be called inside the runtime.
     ///
     /// # Errors
     /// When a service cannot be made at all.
-    pub fn new(config: &Config, cache: Cache) -> Result<Self, ProviderError> {
+    pub fn new(config: &Config, cache: Cache, public_url: &str) -> Result<Self, ProviderError> {
         let flite: Arc<dyn TextToSpeech> = Arc::new(Cached::new(Arc::new(Flite), cache.clone()));
         let stt = match config.stt.provider {
             SttProvider::PocketSphinx => {
@@ -61,7 +62,7 @@ impl Services {
             }
         };
         Ok(Self {
-            lines: vec![Arc::new(simulated(config, flite.clone()))],
+            lines: lines(config, flite.clone(), public_url)?,
             stt,
             llm: match config.llm.chosen() {
                 LlmProvider::OpenAi => Arc::new(OpenAi::new(config.model_options())?),
@@ -98,6 +99,17 @@ impl Config {
     }
 
     fn line_part(&self) -> Part {
+        if self.line.default == LineKind::Twilio {
+            let first = self.line.twilio.from_phone_numbers.first();
+            return Part {
+                role: "line",
+                state: Ok(format!(
+                    "twilio: telephones are rung from {}",
+                    first.map_or("no number", String::as_str)
+                )),
+                better: Some("agentphone doctor --line twilio checks the account and the way back"),
+            };
+        }
         let folder = scenario_folder(self);
         let found = catalog::find(&self.line.simulated.scenario, folder);
         Part {
@@ -114,7 +126,11 @@ impl Config {
                     catalog::list(folder).len()
                 )),
             },
-            better: Some("no telephone is rung: this version has no other line"),
+            better: if self.line.twilio.is_set() {
+                Some("no telephone is rung unless a request says line: \"twilio\"")
+            } else {
+                Some("no telephone is rung; docs/twilio.md tells how to ring one")
+            },
         }
     }
 
@@ -255,6 +271,26 @@ impl Config {
         }
         Flite::check()
     }
+}
+
+/// Makes the lines that are configured, the default first.
+fn lines(
+    config: &Config,
+    voice: Arc<dyn TextToSpeech>,
+    public_url: &str,
+) -> Result<Vec<Arc<dyn Line>>, ProviderError> {
+    let mut lines: Vec<Arc<dyn Line>> = vec![Arc::new(simulated(config, voice))];
+    if config.line.twilio.is_set() {
+        let line = config.line.twilio.line(public_url);
+        let line =
+            line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
+        let at = match config.line.default {
+            LineKind::Simulated => lines.len(),
+            LineKind::Twilio => 0,
+        };
+        lines.insert(at, Arc::new(line));
+    }
+    Ok(lines)
 }
 
 fn scenario_folder(config: &Config) -> Option<&Path> {

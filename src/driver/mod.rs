@@ -4,6 +4,7 @@
 //! Waiting happens in [`run`] and nowhere else. What must not wait (sound) goes through `sound`; what may be slow
 //! (disk, clients) is handed to `scribe` and never waited for.
 
+mod ahead;
 pub mod clock;
 mod convert;
 mod keeper;
@@ -31,7 +32,7 @@ pub use self::{
 use self::{services::Services, sound::Sound};
 use crate::{
     agent::Brief,
-    line::{DialRequest, Leg, LegCommand, LegEvent, Line},
+    line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line},
     provider::{LlmEvent, SttEvent, SttInput, TtsEvent},
 };
 
@@ -68,6 +69,8 @@ pub struct Finished {
     pub end: End,
     /// A sentence about a failure that only the line or a provider could give.
     pub detail: Option<String>,
+    /// Whether the line knows that the failure is the carrier's.
+    pub carrier_at_fault: bool,
     /// When somebody picked up.
     pub answered: Option<Instant>,
     /// When it was over.
@@ -90,6 +93,7 @@ pub async fn run(parts: CallParts) -> Finished {
     let dialing = Action::Publish(call::Note::Status(call::Status::Dialing));
     scribe.show(&dialing, now);
     let give_up_ringing = now + dial.ring_timeout + RING_GRACE;
+    let echo_threshold = config.echo_threshold;
     let mut driver = Driver {
         core: Call::new(config, now),
         services: Services::open(providers, brief),
@@ -103,6 +107,8 @@ pub async fn run(parts: CallParts) -> Finished {
         give_up_ringing: Some(give_up_ringing),
         answered: None,
         detail: None,
+        carrier_at_fault: false,
+        echo_threshold,
         end: None,
     };
     driver.core.start(now, &mut driver.actions);
@@ -140,6 +146,9 @@ struct Driver {
     give_up_ringing: Option<Instant>,
     answered: Option<Instant>,
     detail: Option<String>,
+    carrier_at_fault: bool,
+    /// Likelihood of echo from which on a voice is not the callee's.
+    echo_threshold: f32,
     end: Option<End>,
 }
 
@@ -159,10 +168,8 @@ enum Wake {
 }
 
 impl Driver {
-    fn connect(&mut self, mut leg: Leg) {
-        let (out, codec, delay) = (leg.commands.clone(), leg.codec, leg.playout_delay);
-        leg.commands = out.clone();
-        self.sound = Some(Sound::new(codec, delay, out));
+    fn connect(&mut self, leg: Leg) {
+        self.sound = Some(Sound::new(&leg));
         self.leg = Some(leg);
     }
 
@@ -231,10 +238,17 @@ impl Driver {
         self.scribe.frame(tick.agent, tick.callee);
         self.services.hear(SttInput::Audio(tick.heard));
         for event in events.drain(..) {
-            if matches!(event, Event::Voice(call::VoiceEvent::Started { .. })) {
+            let voice = match event {
+                Event::Voice(call::VoiceEvent::Started { echo, .. }) => Some(echo),
+                _ => None,
+            };
+            if voice.is_some() {
                 self.services.hear(SttInput::SpeechStarted);
             }
             self.event(event, now);
+            if voice.is_some_and(|echo| echo < self.echo_threshold) {
+                self.with_sound(|sound| sound.callee_speaks(now));
+            }
         }
         self.scratch = events;
     }
@@ -268,6 +282,16 @@ impl Driver {
 
     fn signal(&mut self, event: LegEvent, now: Instant) {
         let event = match event {
+            LegEvent::Played(mark) => {
+                self.with_sound(|sound| sound.played(mark, now));
+                return;
+            }
+            LegEvent::Because(cause) => {
+                self.detail = Some(cause.sentence);
+                self.carrier_at_fault = cause.carrier;
+                return;
+            }
+            LegEvent::AnsweredBy(who) => LineEvent::AnsweredBy(who),
             LegEvent::Ringing => LineEvent::Ringing,
             LegEvent::Answered => {
                 self.answered = Some(now);
@@ -353,7 +377,7 @@ impl Driver {
                 }
                 Action::Pause => self.with_sound(Sound::pause),
                 Action::Resume => self.with_sound(Sound::resume),
-                Action::PressKeys(keys) => self.command(LegCommand::PressKeys(keys)),
+                Action::PressKeys(keys) => self.press_keys(keys),
                 Action::Transfer(number) => self.command(LegCommand::Transfer(number)),
                 Action::HangUp => self.command(LegCommand::HangUp),
                 Action::Publish(_) | Action::Turn(_) => {}
@@ -361,6 +385,21 @@ impl Driver {
             }
         }
         self.actions = actions;
+    }
+
+    fn press_keys(&mut self, keys: String) {
+        let in_band = self
+            .leg
+            .as_ref()
+            .is_some_and(|leg| leg.keys == Keys::InBand);
+        match &mut self.sound {
+            Some(sound) if in_band => {
+                if !sound.press_keys(&keys) {
+                    tracing::warn!(call = %self.scribe.call(), "too many keys at once; some were not pressed");
+                }
+            }
+            _ => self.command(LegCommand::PressKeys(keys)),
+        }
     }
 
     fn with_sound(&mut self, act: impl FnOnce(&mut Sound)) {
@@ -396,6 +435,7 @@ impl Driver {
         Finished {
             end: self.end.unwrap_or(End::Failed(Failure::Internal)),
             detail: self.detail,
+            carrier_at_fault: self.carrier_at_fault,
             answered: self.answered,
             ended,
         }

@@ -1,7 +1,8 @@
 //! The sound path of one call: packets in, one frame every 20 ms, packets out. Never waits for anything.
 //!
-//! Owns the two halves of `media` and translates between their marks and the clauses of the call core. What the
-//! edges mean is not decided here.
+//! Owns the two halves of `media` and translates between their marks and the clauses of the call core. A line that
+//! plays on arrival gets a packet every 20 ms; one that holds what it is sent gets only what sounds, a little ahead
+//! (`ahead`). What the edges mean is not decided here.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,11 +10,16 @@ use std::{
 };
 
 use call::{ClauseId, Event, Generation, LineEvent, PlayoutEvent, SpeechEvent};
-use media::{Downlink, DownlinkConfig, Mark, Packet, Uplink, UplinkConfig, WIDE_FRAME};
+use media::{
+    Downlink, DownlinkConfig, FRAME, FRAME_TIME, Mark, Packet, Uplink, UplinkConfig, WIDE_FRAME,
+};
 use tokio::sync::mpsc;
 
-use super::convert::voice_event;
-use crate::line::LegCommand;
+use super::{
+    ahead::{Ahead, Sounding},
+    convert::voice_event,
+};
+use crate::line::{Leg, LegCommand, Playout, PlayoutMark};
 
 /// How long no packet may arrive before the sound counts as lost.
 const MEDIA_LOST_AFTER: Duration = Duration::from_secs(20);
@@ -23,6 +29,9 @@ const MEDIA_LOST_AFTER: Duration = Duration::from_secs(20);
 pub(super) struct Sound {
     uplink: Uplink,
     downlink: Downlink,
+    codec: media::Codec,
+    /// For a line that holds what it is sent.
+    ahead: Option<Ahead>,
     out: mpsc::Sender<LegCommand>,
     /// Sound of a clause for which the playout queue had no room yet.
     waiting: VecDeque<Piece>,
@@ -66,15 +75,18 @@ fn mark_of(clause: ClauseId) -> Mark {
 }
 
 impl Sound {
-    pub(super) fn new(
-        codec: media::Codec,
-        playout_delay: Duration,
-        out: mpsc::Sender<LegCommand>,
-    ) -> Self {
+    pub(super) fn new(leg: &Leg) -> Self {
+        let (codec, playout_delay) = (leg.codec, leg.playout_delay);
+        let ahead = (leg.playout == Playout::Held).then(|| Ahead::new(playout_delay));
         Self {
             uplink: Uplink::new(UplinkConfig::new(codec)),
-            downlink: Downlink::new(DownlinkConfig::new(codec)),
-            out,
+            downlink: Downlink::new(DownlinkConfig {
+                paused: ahead.is_none(),
+                ..DownlinkConfig::new(codec)
+            }),
+            codec,
+            ahead,
+            out: leg.commands.clone(),
             waiting: VecDeque::new(),
             clauses: HashMap::new(),
             on_the_way: VecDeque::new(),
@@ -159,12 +171,45 @@ impl Sound {
 
     /// Stops the agent's sound at once and keeps the rest.
     pub(super) fn pause(&mut self) {
-        self.downlink.pause();
+        match &mut self.ahead {
+            Some(ahead) => {
+                if ahead.hold() {
+                    self.send(LegCommand::Clear);
+                }
+            }
+            None => self.downlink.pause(),
+        }
     }
 
     /// Lets it go on from a little before where it stopped.
     pub(super) fn resume(&mut self) {
-        self.downlink.resume();
+        match &mut self.ahead {
+            Some(ahead) => ahead.release(),
+            None => self.downlink.resume(),
+        }
+    }
+
+    /// Sends keys as tones. Returns whether all of them found room.
+    pub(super) fn press_keys(&mut self, keys: &str) -> bool {
+        self.downlink.press_keys(keys) == keys.chars().count()
+    }
+
+    /// The line has played everything before a mark.
+    pub(super) fn played(&mut self, mark: PlayoutMark, now: Instant) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.on_mark(mark, now);
+        }
+    }
+
+    /// The callee has begun to speak, and the call core has dealt with it.
+    pub(super) fn callee_speaks(&mut self, now: Instant) {
+        let idle = self.downlink.is_idle();
+        if let Some(ahead) = &mut self.ahead
+            && idle
+            && ahead.callee_speaks(now)
+        {
+            self.send(LegCommand::Clear);
+        }
     }
 
     /// Drops all unplayed sound of a generation.
@@ -173,38 +218,25 @@ impl Sound {
         self.waiting.retain(|piece| !of(piece.mark));
         self.downlink.drop_marks(of);
         self.clauses.retain(|mark, _| !of(*mark));
+        if let Some(ahead) = &mut self.ahead
+            && ahead.drop_generation(generation)
+        {
+            self.send(LegCommand::Clear);
+        }
         self.pump();
     }
 
     /// Does the 20 ms step of both directions. `events` gets what happened, in order.
     pub(super) fn tick(&mut self, now: Instant, events: &mut Vec<Event>) -> Tick {
         self.pump();
-        let down = self.downlink.tick();
-        let agent = *down.wire;
-        if self.out.try_send(LegCommand::Packet(down.packet)).is_err() {
-            self.packets_dropped += 1;
-        }
-        for step in down.progress {
-            let Some(progress) = self.clauses.get(&step.mark) else {
-                continue;
-            };
-            let clause = progress.clause;
-            events.push(Event::Playout(PlayoutEvent::Sent(clause, step.position)));
-            let heard_at = now + self.playout_delay;
-            self.on_the_way
-                .push_back((heard_at, PlayoutEvent::Heard(clause, step.position)));
-            if step.finished {
-                self.on_the_way
-                    .push_back((heard_at, PlayoutEvent::Finished(clause)));
-                self.clauses.remove(&step.mark);
+        let agent = match self.ahead.take() {
+            Some(mut ahead) => {
+                let agent = self.tick_ahead(&mut ahead, now, events);
+                self.ahead = Some(ahead);
+                agent
             }
-        }
-        while let Some((due, event)) = self.on_the_way.front().copied()
-            && due <= now
-        {
-            events.push(Event::Playout(event));
-            self.on_the_way.pop_front();
-        }
+            None => self.tick_on_arrival(now, events),
+        };
         let up = self.uplink.tick(now, &agent);
         events.extend(up.edges.iter().filter_map(voice_event));
         let tick = Tick {
@@ -216,6 +248,92 @@ impl Sound {
         tick
     }
 
+    /// Sends the packet of this tick. Returns its sound.
+    fn tick_on_arrival(&mut self, now: Instant, events: &mut Vec<Event>) -> [i16; FRAME] {
+        let down = self.downlink.tick();
+        let agent = *down.wire;
+        let heard_at = now + self.playout_delay;
+        let step = steps(&mut self.clauses, down.progress);
+        if self.out.try_send(LegCommand::Packet(down.packet)).is_err() {
+            self.packets_dropped += 1;
+        }
+        events.extend(step.sent.into_iter().map(Event::Playout));
+        let heard = step.heard.into_iter().map(|event| (heard_at, event));
+        self.on_the_way.extend(heard);
+        while let Some((due, event)) = self.on_the_way.front().copied()
+            && due <= now
+        {
+            events.push(Event::Playout(event));
+            self.on_the_way.pop_front();
+        }
+        agent
+    }
+
+    /// Sends as much sound as the line may have ahead. Returns what it plays now, by the clock.
+    fn tick_ahead(
+        &mut self,
+        ahead: &mut Ahead,
+        now: Instant,
+        events: &mut Vec<Event>,
+    ) -> [i16; FRAME] {
+        while ahead.has_room(now) {
+            let frame = match ahead.again() {
+                Some(frame) => frame,
+                None if self.may_take(ahead, now) => {
+                    let key = self.downlink.has_keys();
+                    let down = self.downlink.tick();
+                    let step = steps(&mut self.clauses, down.progress);
+                    events.extend(step.sent.into_iter().map(Event::Playout));
+                    let (sounding, samples) = (down.sounding, *down.wire);
+                    if sounding {
+                        let heard = step.heard;
+                        Sounding {
+                            samples,
+                            heard,
+                            key,
+                        }
+                    } else if step.heard.is_empty() {
+                        break;
+                    } else {
+                        // A clause ends where nothing sounds: it is over once what was sent before is heard.
+                        match ahead.attach(step.heard) {
+                            Ok(mark) => self.send(LegCommand::Mark(mark)),
+                            Err(heard) => events.extend(heard.into_iter().map(Event::Playout)),
+                        }
+                        continue;
+                    }
+                }
+                None => break,
+            };
+            let (samples, mark) = ahead.send(frame, now);
+            let mut codes = [0; FRAME];
+            self.codec.encode(&samples, &mut codes);
+            let packet =
+                Packet::new(0, 0, &codes).expect("a frame is shorter than the longest packet");
+            self.send(LegCommand::Packet(packet));
+            if let Some(mark) = mark {
+                self.send(LegCommand::Mark(mark));
+            }
+        }
+        let mut heard = Vec::new();
+        ahead.heard(now, &mut heard);
+        events.extend(heard.into_iter().map(Event::Playout));
+        ahead.on_air()
+    }
+
+    /// Whether the next frame is to be taken from the queue: a whole one, or the last there is when it is due.
+    fn may_take(&self, ahead: &Ahead, now: Instant) -> bool {
+        let due = ahead.lead(now) <= FRAME_TIME;
+        let speech = self.downlink.queued() >= FRAME_TIME || due && !self.downlink.is_idle();
+        self.downlink.has_keys() || speech && !ahead.is_held() && ahead.has_nothing_to_repeat()
+    }
+
+    fn send(&mut self, command: LegCommand) {
+        if self.out.try_send(command).is_err() {
+            self.packets_dropped += 1;
+        }
+    }
+
     fn watch_for_loss(&mut self, now: Instant, events: &mut Vec<Event>) {
         let last = *self.last_packet.get_or_insert(now);
         if !self.media_lost && now.saturating_duration_since(last) > MEDIA_LOST_AFTER {
@@ -223,4 +341,30 @@ impl Sound {
             events.push(Event::Line(LineEvent::Failed(call::Failure::MediaLost)));
         }
     }
+}
+
+/// What a frame means for the clauses in it.
+#[derive(Debug, Default)]
+struct Steps {
+    /// Now.
+    sent: Vec<PlayoutEvent>,
+    /// Once it is heard.
+    heard: Vec<PlayoutEvent>,
+}
+
+/// Translates the progress of marks into that of clauses. Clauses that are finished are forgotten.
+fn steps(clauses: &mut HashMap<Mark, ClauseProgress>, progress: &[media::Progress]) -> Steps {
+    let mut steps = Steps::default();
+    for step in progress {
+        let Some(clause) = clauses.get(&step.mark).map(|progress| progress.clause) else {
+            continue;
+        };
+        steps.sent.push(PlayoutEvent::Sent(clause, step.position));
+        steps.heard.push(PlayoutEvent::Heard(clause, step.position));
+        if step.finished {
+            steps.heard.push(PlayoutEvent::Finished(clause));
+            clauses.remove(&step.mark);
+        }
+    }
+    steps
 }

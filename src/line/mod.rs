@@ -2,13 +2,20 @@
 //!
 //! Lines know packets, not conversations: nothing here decides what is said. One file or folder a kind.
 
+mod endpoints;
+mod incoming;
 pub mod simulated;
+pub mod twilio;
 
 use std::{fmt, time::Duration};
 
 use media::Packet;
 use tokio::sync::mpsc;
 
+pub use self::{
+    endpoints::{Endpoints, Wire, WireRequest, WireResponse, WireSession},
+    incoming::Incoming,
+};
 use crate::provider::BoxFuture;
 
 /// A way to reach telephones.
@@ -26,10 +33,22 @@ pub trait Line: Send + Sync + fmt::Debug {
     /// # Errors
     /// As [`Line::dial`].
     fn check(&self, request: &DialRequest) -> Result<(), DialError>;
+    /// Returns what a carrier may ask of this line over HTTP, if any does.
+    fn endpoints(&self) -> Option<std::sync::Arc<dyn Endpoints>> {
+        None
+    }
+    /// Returns the calls that come in on this line, to the first who asks; `None` when it takes none.
+    fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
+        None
+    }
+    /// Waits for what hangs up calls that have ended, a few seconds at most. Called before the program ends.
+    fn settle(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }
 
 /// Whom to call and how.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct DialRequest {
     /// The number, E.164.
     pub to: String,
@@ -41,6 +60,12 @@ pub struct DialRequest {
     pub scenario: Option<String>,
     /// For the simulated line: a WAV file to play as the callee.
     pub callee_audio: Option<std::path::PathBuf>,
+    /// Which of the line's own numbers is shown, E.164; its first when absent.
+    pub from: Option<String>,
+    /// How long the call may last once it was answered, as a limit behind our own.
+    pub max_duration: Duration,
+    /// Instead of dialing: the incoming call that is to be answered, by [`Incoming::id`].
+    pub incoming: Option<String>,
 }
 
 /// Why a request cannot be dialed: a sentence for a person.
@@ -59,6 +84,42 @@ pub struct Leg {
     pub codec: media::Codec,
     /// How long sound takes from leaving us until the callee hears it, as the best estimate.
     pub playout_delay: Duration,
+    /// What becomes of sound that is sent.
+    pub playout: Playout,
+    /// How keys reach the far end.
+    pub keys: Keys,
+}
+
+/// What a line does with the sound that it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Playout {
+    /// It plays each packet as it arrives, so one is sent every 20 ms, silence too.
+    OnArrival,
+    /// It holds what it was sent and plays it in order, so only what sounds is sent, a little ahead of the clock.
+    /// It says by [`LegEvent::Played`] what it has played, and forgets the rest at [`LegCommand::Clear`].
+    Held,
+}
+
+/// How keys reach the far end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Keys {
+    /// The line signals them, by [`LegCommand::PressKeys`].
+    Signalled,
+    /// As tones in the sound.
+    InBand,
+}
+
+/// A place in the sound that was sent to a line that holds it. The driver chooses the numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PlayoutMark(pub u64);
+
+/// What a person should know about a failure that follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// A sentence that says what to do.
+    pub sentence: String,
+    /// Whether the carrier is at fault, whatever the kind of failure says.
+    pub carrier: bool,
 }
 
 /// What comes from the far end.
@@ -76,6 +137,12 @@ pub enum LegEvent {
     Packet(Packet),
     /// A key pressed by the callee, signalled out of band.
     Dtmf(char),
+    /// All sound that was sent before this mark has been played. Of marks that a clear overtook nothing is said.
+    Played(PlayoutMark),
+    /// What the carrier found out about who answered.
+    AnsweredBy(call::AnsweredBy),
+    /// Why the failure that follows came about.
+    Because(Cause),
     /// The callee ended the call. The last event.
     HungUp,
     /// The call failed. The last event.
@@ -91,6 +158,10 @@ pub enum LegEvent {
 pub enum LegCommand {
     /// Sound, 20 ms a packet, sent on our clock.
     Packet(Packet),
+    /// Tell when everything sent before this was played. Only for lines that hold sound, as is the next.
+    Mark(PlayoutMark),
+    /// Forget all sound that was sent and has not been played.
+    Clear,
     /// Press keys.
     PressKeys(String),
     /// Connect the callee elsewhere.

@@ -50,6 +50,11 @@ pub(super) fn error(error: &ApiError) -> Response<Body> {
     response
 }
 
+/// Returns an answer with `text` as its body; the caller says of which type it is.
+pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
+    raw(status, text)
+}
+
 /// Returns an answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(no_body());

@@ -10,6 +10,7 @@ mod socket;
 
 pub(super) use self::{account::open_account, call::open_call};
 
+use hyper::upgrade::Upgraded;
 use hyper::{
     Method, Request, Response, StatusCode, Version,
     body::Incoming,
@@ -39,9 +40,26 @@ use crate::driver::clock;
 const COMMAND_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Answers a WebSocket handshake and runs `session` on the socket once it is open.
-fn upgrade<S, F>(app: &App, mut request: Request<Incoming>, session: S) -> Outcome
+fn upgrade<S, F>(app: &App, request: Request<Incoming>, session: S) -> Outcome
 where
     S: FnOnce(Socket) -> F + Send + 'static,
+    F: Future<Output = ()> + Send + 'static,
+{
+    upgrade_wire(app, request, |stream| async {
+        let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket::config()));
+        session(Socket::new(stream.await)).await;
+    })
+}
+
+/// Returns whether a request is the handshake of a WebSocket.
+pub(super) fn is_handshake<B>(request: &Request<B>) -> bool {
+    accept_key(request).is_some()
+}
+
+/// Answers a WebSocket handshake and runs `session` on the bare connection once it is open.
+pub(super) fn upgrade_wire<S, F>(app: &App, mut request: Request<Incoming>, session: S) -> Outcome
+where
+    S: FnOnce(TokioIo<Upgraded>) -> F + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let Some(accept) = accept_key(&request) else {
@@ -53,12 +71,7 @@ where
             // The client went away before the handshake was through.
             return;
         };
-        let stream = WebSocketStream::from_raw_socket(
-            TokioIo::new(stream),
-            Role::Server,
-            Some(socket::config()),
-        );
-        session(Socket::new(stream.await)).await;
+        session(TokioIo::new(stream)).await;
     });
     let mut response = answer::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();

@@ -22,6 +22,7 @@ mod answer;
 mod calls;
 mod connection;
 mod limits;
+mod lines;
 mod live;
 mod recording;
 mod request;
@@ -119,11 +120,13 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
             return Ok(with_allow(answer::error(&error), &allow));
         }
     };
-    // Only a creation has a body, but whoever sends one that is too large is told so everywhere.
+    // Few requests have a body, but whoever sends one that is too large is told so everywhere.
     let limit = app.settings.max_body_bytes;
     let announced = request.body().size_hint().lower();
     let waits = request.headers().contains_key(header::EXPECT);
-    let body = if route == Route::Keyed(Keyed::CreateCall) || announced > limit as u64 {
+    let has_body = route == Route::Keyed(Keyed::CreateCall)
+        || route == Route::Line && request.method() == Method::POST;
+    let body = if has_body || announced > limit as u64 {
         request::read_body(request.body_mut(), limit, waits).await?
     } else {
         bytes::Bytes::new()
@@ -132,6 +135,7 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         Route::Health => return account::health(),
         Route::Ready => return account::ready(app).await,
         Route::Recording => return recording::get(app, &request, &id).await,
+        Route::Line => return lines::handle(app, request, &id, body).await,
         Route::Keyed(keyed) => keyed,
     };
     let caller = request::authenticate(app, request.headers()).await?;

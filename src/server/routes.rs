@@ -15,6 +15,8 @@ pub(super) enum Route {
     Ready,
     /// Needs a key or a signed link.
     Recording,
+    /// Asked for by the carrier of a line, which decides who may.
+    Line,
     /// Needs a key.
     Keyed(Keyed),
 }
@@ -35,7 +37,7 @@ pub(super) enum Keyed {
 type Methods = &'static [(Method, Route)];
 
 /// The table of the whole interface.
-const TABLE: [(&str, Methods); 9] = [
+const TABLE: [(&str, Methods); 10] = [
     (
         "/api/v1/calls",
         &[
@@ -70,6 +72,10 @@ const TABLE: [(&str, Methods); 9] = [
         "/api/v1/account",
         &[(Method::GET, Route::Keyed(Keyed::Account))],
     ),
+    (
+        "/lines/{*id}",
+        &[(Method::GET, Route::Line), (Method::POST, Route::Line)],
+    ),
     ("/healthz", &[(Method::GET, Route::Health)]),
     ("/readyz", &[(Method::GET, Route::Ready)]),
 ];
@@ -87,7 +93,7 @@ static ROUTER: LazyLock<Router<Methods>> = LazyLock::new(|| {
 /// What was found for a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Found {
-    /// A route, and the part of the path that names a call (empty where there is none).
+    /// A route, and the part of the path that names a call or a line's path (empty where there is none).
     Route(Route, String),
     /// The path exists; the method asks what can be done there.
     Options(String),
@@ -141,7 +147,7 @@ mod tests {
     #[test]
     fn every_path_of_the_table_is_found() {
         for (path, methods) in TABLE {
-            let path = path.replace("{id}", "cl_x");
+            let path = path.replace("{id}", "cl_x").replace("{*id}", "cl_x");
             for (method, route) in methods {
                 let id = if path.contains("cl_x") { "cl_x" } else { "" };
                 assert_eq!(find(method, &path), Ok(Found::Route(*route, id.to_owned())));

@@ -9,7 +9,11 @@ use crate::{
     agent::{self, TranscriptTurn, Verdict, phrases::Sentences},
     bus::Feed,
     driver::{Finished, Record, answered_by, live_json},
+    store::StoredCall,
 };
+
+/// Who calls us expects to be greeted, so the agent waits this long at most for the caller to speak first.
+const PICKED_UP: Duration = Duration::from_millis(300);
 
 /// Everything that ending a record needs.
 #[derive(Debug)]
@@ -120,6 +124,9 @@ pub(super) fn failed(failure: call::Failure, finished: &Finished, record: Record
     let mut shown = rest::Failure::from(reason);
     if let Some(detail) = &finished.detail {
         shown.message = format!("{} ({detail})", shown.message);
+    }
+    if finished.carrier_at_fault {
+        shown.at_fault = rest::AtFault::Carrier;
     }
     Ending {
         give_back: true,
@@ -232,7 +239,8 @@ fn end_reason(end: End) -> Option<rest::EndReason> {
 }
 
 /// Returns how the core shall behave on this call.
-pub(super) fn core_config(settings: &CallConfig, request: &rest::CreateCall) -> CallConfig {
+pub(super) fn core_config(settings: &CallConfig, stored: &StoredCall) -> CallConfig {
+    let request = &stored.request;
     let sentences = Sentences::of(&request.language);
     let voicemail = match request.voicemail.action {
         rest::VoicemailAction::Hangup => call::Voicemail::HangUp,
@@ -247,6 +255,10 @@ pub(super) fn core_config(settings: &CallConfig, request: &rest::CreateCall) -> 
         max_duration: Duration::from_secs(request.max_duration_seconds.into()),
         voicemail,
         phrases: sentences.for_the_core(),
+        greeting_wait: match stored.call.direction {
+            rest::Direction::Outbound => settings.greeting_wait,
+            rest::Direction::Inbound => settings.greeting_wait.min(PICKED_UP),
+        },
         ..settings.clone()
     }
 }

@@ -4,6 +4,7 @@
 //! happens to the task that carries it out. What is said on a call is not decided here, and HTTP is unknown.
 
 mod finish;
+mod incoming;
 mod language;
 mod metrics;
 mod run;
@@ -33,6 +34,8 @@ use crate::{
     provider::{LanguageModel, SpeechToText, TextToSpeech},
     store::{Answer, Creation, Idempotency, KeyId, Store, StoreError, StoredCall},
 };
+
+pub use self::incoming::Reception;
 
 /// Commands to one call that wait for it; beyond that the one who commands waits.
 const COMMANDS: usize = 16;
@@ -162,6 +165,12 @@ impl Supervisor {
         &self.0.parts.settings
     }
 
+    /// Returns the ways to reach telephones, the default first.
+    #[must_use]
+    pub fn lines(&self) -> &[Arc<dyn Line>] {
+        &self.0.parts.lines
+    }
+
     /// Returns how many calls have not ended.
     #[must_use]
     pub fn live_calls(&self) -> usize {
@@ -231,7 +240,7 @@ impl Supervisor {
         let (stored, creation, answer) = self.keep(stored, warnings, idempotency, at).await?;
         match creation {
             Creation::Created { .. } => {
-                self.launch(stored, line);
+                self.launch(stored, line, None);
                 Ok(CreateAnswer::Created(answer))
             }
             Creation::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
@@ -304,11 +313,16 @@ impl Supervisor {
             seed,
             scenario: request.scenario.clone(),
             callee_audio: request.callee_audio.as_ref().map(PathBuf::from),
+            from: request.from_phone_number.clone(),
+            max_duration: Duration::from_secs(request.max_duration_seconds.into()),
+            incoming: None,
         }
     }
 
-    fn brief(&self, request: &rest::CreateCall, created_at: rest::Time) -> Arc<Brief> {
+    fn brief(&self, stored: &StoredCall) -> Arc<Brief> {
+        let (request, created_at) = (&stored.request, stored.call.created_at);
         Arc::new(Brief {
+            incoming: stored.call.direction == rest::Direction::Inbound,
             objective: request.objective.clone(),
             business_name: request.business_name.clone(),
             website_context: None,
@@ -378,6 +392,9 @@ impl Supervisor {
         {
             self.tell_all(&Command::Cancel { now: true }).await;
             let _ = clock::timeout(Duration::from_secs(5), self.0.tasks.wait()).await;
+        }
+        for line in &self.0.parts.lines {
+            line.settle().await;
         }
     }
 

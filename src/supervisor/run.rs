@@ -18,7 +18,7 @@ use crate::{
     driver::{
         self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording,
     },
-    line::Line,
+    line::{DialRequest, Line},
     private::Private,
     provider::{SttOptions, TtsOptions, deaf::Deaf},
     store::{Attachment, StoredCall},
@@ -42,7 +42,7 @@ impl Supervisor {
             match line.cloned() {
                 Some(line) if waits && !missed => {
                     queued += 1;
-                    self.launch(stored, line);
+                    self.launch(stored, line, None);
                 }
                 _ => {
                     ended += 1;
@@ -72,8 +72,9 @@ impl Supervisor {
         self.settings().recordings.join(format!("{id}.wav"))
     }
 
-    /// Starts the task that brings a queued call to its end.
-    pub(super) fn launch(&self, stored: StoredCall, line: Arc<dyn Line>) {
+    /// Starts the task that brings a queued call to its end. `incoming` names it to the line when it was not we who
+    /// called.
+    pub(super) fn launch(&self, stored: StoredCall, line: Arc<dyn Line>, incoming: Option<String>) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let canceled = CancellationToken::new();
         let id = stored.call.call_id.clone();
@@ -89,7 +90,11 @@ impl Supervisor {
         finish::announce_queued(&feed, &stored.call);
         let this = self.clone();
         self.0.tasks.spawn(async move {
-            this.bring_to_its_end(stored, line, receiver, canceled, &feed)
+            let dial = DialRequest {
+                incoming,
+                ..this.dial_request(&stored.request, stored.seed)
+            };
+            this.bring_to_its_end(stored, line, dial, receiver, canceled, &feed)
                 .await;
             this.live().remove(&id);
             feed.close();
@@ -101,6 +106,7 @@ impl Supervisor {
         &self,
         stored: StoredCall,
         line: Arc<dyn Line>,
+        dial: DialRequest,
         commands: mpsc::Receiver<call::Command>,
         canceled: CancellationToken,
         feed: &Arc<Feed>,
@@ -119,7 +125,7 @@ impl Supervisor {
                 permits.acquire_owned().await
             } => permit,
         };
-        let ending = self.carry_out(&stored, line, commands, feed).await;
+        let ending = self.carry_out(&stored, line, dial, commands, feed).await;
         drop(permit);
         self.end(&stored, feed, ending).await;
     }
@@ -135,11 +141,11 @@ impl Supervisor {
         &self,
         stored: &StoredCall,
         line: Arc<dyn Line>,
+        dial: DialRequest,
         commands: mpsc::Receiver<call::Command>,
         feed: &Arc<Feed>,
     ) -> finish::Ending {
         let parts = &self.0.parts;
-        let request = &stored.request;
         let id = stored.call.call_id.clone();
         // On record before the phone rings: should this process be killed now, the next one does not ring it again.
         let (store, key) = (parts.store.clone(), id.clone());
@@ -151,7 +157,7 @@ impl Supervisor {
         if dialing.await.is_err() {
             return finish::broken(Record::default());
         }
-        let brief = self.brief(request, stored.call.created_at);
+        let brief = self.brief(stored);
         let (scribe, keeping) = Scribe::start(ScribeParts {
             call: id.clone(),
             created: created(stored),
@@ -161,7 +167,7 @@ impl Supervisor {
         });
         let call_parts = CallParts {
             line,
-            dial: self.dial_request(request, stored.seed),
+            dial,
             providers: Providers {
                 stt: if brief.deaf {
                     Arc::new(Deaf)
@@ -181,7 +187,7 @@ impl Supervisor {
                 },
             },
             brief: brief.clone(),
-            config: finish::core_config(&parts.settings.call, request),
+            config: finish::core_config(&parts.settings.call, stored),
             commands,
             scribe,
         };

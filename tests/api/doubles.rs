@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use agentphone::{
     driver::clock,
-    line::{DialError, DialRequest, Leg, LegCommand, LegEvent, Line},
+    line::{DialError, DialRequest, Keys, Leg, LegCommand, LegEvent, Line, Playout},
     provider::BoxFuture,
 };
 use media::{Codec, Packet};
@@ -41,6 +41,8 @@ impl Line for DoubleLine {
                 commands,
                 codec: Codec::Pcmu,
                 playout_delay: Duration::from_millis(40),
+                playout: Playout::OnArrival,
+                keys: Keys::Signalled,
             })
         })
     }

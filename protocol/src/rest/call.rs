@@ -18,8 +18,14 @@ pub struct Call {
     pub call_id: CallId,
     /// Where it stands.
     pub status: Status,
-    /// Who is called, E.164.
+    /// Who calls whom.
+    #[serde(default)]
+    pub direction: Direction,
+    /// Who is called, E.164; of an incoming call, who called us, as the network told.
     pub to_phone_number: String,
+    /// The number of ours that the other side sees, where one was asked for or called.
+    #[serde(default)]
+    pub from_phone_number: Option<String>,
     /// What the agent shall accomplish.
     pub objective: String,
     /// Who is called, by name.
@@ -81,7 +87,9 @@ impl Call {
         Self {
             call_id,
             status: Status::Queued,
+            direction: Direction::Outbound,
             to_phone_number: request.to_phone_number.clone(),
+            from_phone_number: request.from_phone_number.clone(),
             objective: request.objective.clone(),
             business_name: request.business_name.clone(),
             website: request.website.clone(),
@@ -170,6 +178,23 @@ impl Status {
     #[must_use]
     pub const fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Canceled | Self::Failed)
+    }
+}
+
+words! {
+    /// Who calls whom.
+    Direction {
+        /// We call.
+        Outbound = "outbound",
+        /// Somebody calls us.
+        Inbound = "inbound",
+    }
+}
+
+impl Default for Direction {
+    /// Records that do not say are of calls that we made.
+    fn default() -> Self {
+        Self::Outbound
     }
 }
 

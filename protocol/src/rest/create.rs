@@ -26,6 +26,8 @@ pub struct Offer {
     pub phone: PhoneRules,
     /// The longest `max_duration_seconds` that may be asked for.
     pub max_duration_seconds: u32,
+    /// The numbers that may be asked for as `from_phone_number`, each with its line.
+    pub from_numbers: Vec<(String, String)>,
 }
 
 impl Default for Offer {
@@ -35,6 +37,7 @@ impl Default for Offer {
             lines: vec![SIMULATED.to_owned()],
             phone: PhoneRules::default(),
             max_duration_seconds: 7200,
+            from_numbers: Vec::new(),
         }
     }
 }
@@ -79,6 +82,9 @@ pub struct CreateCall {
     pub scheduled_at: Option<Time>,
     /// Which line to use; one of the [`Offer`].
     pub line: String,
+    /// Which number of the line the callee sees, E.164; the line's first when absent.
+    #[serde(default)]
+    pub from_phone_number: Option<String>,
     /// For the simulated line: which scenario plays the callee.
     pub scenario: Option<String>,
     /// For the simulated line: a sound file on the server to play as the callee.
@@ -151,10 +157,11 @@ impl CreateCall {
             instructions: fields.text("instructions", 20_000)?,
             scheduled_at: fields.time("scheduled_at")?,
             line: line(&mut fields, offer)?,
+            from_phone_number: fields.text("from_phone_number", 100)?,
             scenario: fields.text("scenario", 200)?,
             callee_audio: fields.text("callee_audio", 4_096)?,
         };
-        refuse_what_cannot_be_done(&mut fields)?;
+        check_from(&call, offer)?;
         check_simulation(&call)?;
         let transfer_to = fields.take("transfer_to");
         call.to_phone_number = number("to_phone_number", &to, offer)?;
@@ -256,14 +263,31 @@ fn line(fields: &mut Fields, offer: &Offer) -> Result<String, ApiError> {
     }
 }
 
-fn refuse_what_cannot_be_done(fields: &mut Fields) -> Result<(), ApiError> {
-    if fields.take("from_phone_number").is_some() {
-        return Err(ApiError::invalid_field(
-            "from_phone_number",
-            "no value: the lines of this server have no numbers to choose from",
-        ));
+fn check_from(call: &CreateCall, offer: &Offer) -> Result<(), ApiError> {
+    let Some(from) = &call.from_phone_number else {
+        return Ok(());
+    };
+    let of_line = offer
+        .from_numbers
+        .iter()
+        .filter(|(line, _)| *line == call.line);
+    let numbers: Vec<_> = of_line.map(|(_, number)| number.as_str()).collect();
+    if numbers.contains(&from.as_str()) {
+        return Ok(());
     }
-    Ok(())
+    let expected = if numbers.is_empty() {
+        format!(
+            "no value: the line \"{}\" has no numbers to choose from",
+            call.line
+        )
+    } else {
+        format!(
+            "one of the numbers of the line \"{}\": {}",
+            call.line,
+            numbers.join(", ")
+        )
+    };
+    Err(ApiError::invalid_field("from_phone_number", &expected))
 }
 
 fn check_simulation(call: &CreateCall) -> Result<(), ApiError> {

@@ -92,20 +92,8 @@ pub struct Start {
     pub call: String,
     /// The account, where it is told.
     pub account: Option<String>,
-    /// How sound is encoded.
-    pub encoding: Encoding,
     /// What the TwiML of the stream named.
     pub parameters: BTreeMap<String, String>,
-}
-
-/// How sound is encoded, always 8 kHz and one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Encoding {
-    /// G.711 µ-law.
-    #[default]
-    MuLaw,
-    /// G.711 A-law.
-    ALaw,
 }
 
 /// A piece of the callee's sound.
@@ -152,7 +140,7 @@ impl Unreadable {
             Self::NotBase64 => "sound that is not base64",
             Self::BadLength => "sound of a length that cannot be",
             Self::OtherTrack => "sound of another track",
-            Self::OtherFormat => "another format than G.711 at 8 kHz",
+            Self::OtherFormat => "another format than G.711 µ-law at 8 kHz",
         }
     }
 }
@@ -263,10 +251,10 @@ struct RawMark {
     name: String,
 }
 
-/// Reads the messages that all carriers share; `encodings` says what each calls the codecs.
+/// Reads the messages that all carriers share; `encodings` says what each calls G.711 µ-law, which is asked for.
 fn read_common(
     text: &str,
-    encodings: &[(&str, Encoding)],
+    encodings: &[&str],
     other: impl FnOnce(&str, &str) -> Result<Message, Unreadable>,
 ) -> Result<Frame, Unreadable> {
     if text.len() > MAX_TEXT {
@@ -304,18 +292,17 @@ fn within<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Unreadable> {
     serde_json::from_str(text).map_err(|_| Unreadable::Malformed)
 }
 
-fn read_start(text: &str, encodings: &[(&str, Encoding)]) -> Result<Start, Unreadable> {
+fn read_start(text: &str, encodings: &[&str]) -> Result<Start, Unreadable> {
     let WithStart { start } = within(text)?;
     let known = encodings
         .iter()
-        .find(|(name, _)| start.format.encoding.eq_ignore_ascii_case(name));
-    let (_, encoding) = known.ok_or(Unreadable::OtherFormat)?;
+        .any(|name| start.format.encoding.eq_ignore_ascii_case(name));
     let is = |count: &Option<Count<'_>>, wanted| {
         count
             .as_ref()
             .is_none_or(|count| count.value() == Some(wanted))
     };
-    if !is(&start.format.rate, 8_000) || !is(&start.format.channels, 1) {
+    if !known || !is(&start.format.rate, 8_000) || !is(&start.format.channels, 1) {
         return Err(Unreadable::OtherFormat);
     }
     let parameters = start.parameters.unwrap_or_default().into_iter();
@@ -323,7 +310,6 @@ fn read_start(text: &str, encodings: &[(&str, Encoding)]) -> Result<Start, Unrea
         stream: start.stream.unwrap_or_default().into_owned(),
         call: start.call.into_owned(),
         account: start.account.map(Cow::into_owned),
-        encoding: *encoding,
         parameters: parameters
             .filter_map(|(name, value)| match value {
                 serde_json::Value::String(text) => Some((name, text)),

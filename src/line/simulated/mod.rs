@@ -34,7 +34,7 @@ use self::{
     voice::{Prepared, Voice},
 };
 use crate::{
-    line::{DialError, DialRequest, Leg, Line},
+    line::{DialError, DialRequest, Keys, Leg, Line, Playout},
     provider::{BoxFuture, TextToSpeech},
 };
 
@@ -186,6 +186,8 @@ impl SimulatedLine {
             commands,
             codec: settings.codec,
             playout_delay: playout_delay(&settings.network),
+            playout: Playout::OnArrival,
+            keys: Keys::Signalled,
         };
         let probe = self.options.probe.clone();
         tokio::spawn(task::run(Start {

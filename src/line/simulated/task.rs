@@ -257,6 +257,8 @@ impl Talk {
     fn obey(&mut self, command: Option<LegCommand>) -> Line {
         match command {
             Some(LegCommand::Packet(packet)) => self.there.send(packet, clock::now()),
+            // This line plays on arrival, so nobody asks this of it.
+            Some(LegCommand::Mark(_) | LegCommand::Clear) => {}
             Some(LegCommand::PressKeys(keys)) => keys.chars().for_each(|key| self.ear.key(key)),
             // Whoever takes the callee over, this line is free again.
             Some(LegCommand::Transfer(_)) => return self.hung_up(),

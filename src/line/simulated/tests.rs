@@ -78,6 +78,7 @@ fn request() -> DialRequest {
         seed: 1,
         scenario: None,
         callee_audio: None,
+        ..DialRequest::default()
     }
 }
 

@@ -1,14 +1,9 @@
-//! SignalWire's streams: Twilio's messages, with A-law too where the call uses it, and with numbers that are numbers.
+//! SignalWire's streams: Twilio's messages, with numbers that are numbers.
 //! Source: <https://developer.signalwire.com/compatibility-api/cxml/voice/stream/>.
 
-use super::{Dialect, Encoding, Frame, Twilio, Unreadable, read_common};
+use super::{Dialect, Frame, Twilio, Unreadable, read_common};
 
-const ENCODINGS: &[(&str, Encoding)] = &[
-    ("audio/x-mulaw", Encoding::MuLaw),
-    ("audio/x-alaw", Encoding::ALaw),
-    ("PCMU", Encoding::MuLaw),
-    ("PCMA", Encoding::ALaw),
-];
+const ENCODINGS: &[&str] = &["audio/x-mulaw", "PCMU"];
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Copy, Default)]

@@ -3,9 +3,9 @@
 
 use serde::Deserialize;
 
-use super::{Dialect, Encoding, Frame, Message, Unreadable, encode, quoted, read_common, within};
+use super::{Dialect, Frame, Message, Unreadable, encode, quoted, read_common, within};
 
-const ENCODINGS: &[(&str, Encoding)] = &[("PCMU", Encoding::MuLaw), ("PCMA", Encoding::ALaw)];
+const ENCODINGS: &[&str] = &["PCMU"];
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Copy, Default)]

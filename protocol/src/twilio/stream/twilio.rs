@@ -1,10 +1,10 @@
 //! Twilio's own streams.
 //! Source: <https://www.twilio.com/docs/voice/media-streams/websocket-messages>.
 
-use super::{Dialect, Encoding, Frame, Unreadable, encode, quoted, read_common};
+use super::{Dialect, Frame, Unreadable, encode, quoted, read_common};
 
 /// Twilio has one codec only.
-const ENCODINGS: &[(&str, Encoding)] = &[("audio/x-mulaw", Encoding::MuLaw)];
+const ENCODINGS: &[&str] = &["audio/x-mulaw"];
 
 /// See the module's documentation.
 #[derive(Debug, Clone, Copy, Default)]

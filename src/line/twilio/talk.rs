@@ -1,0 +1,299 @@
+//! The conversation's sound: from the carrier's stream to the driver, and back.
+//!
+//! Sound that waits here for a slow network is thrown away by a clear, as the carrier throws away what it has. What
+//! arrives is cut into packets of 20 ms; when the driver does not keep up, the oldest are dropped. A stream that
+//! says `stop` has ended with the call; one that ends without is broken.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::{Sink, StreamExt, stream::SplitSink};
+use media::Packet;
+use protocol::twilio::stream::{Dialect, Message as Said, Start, Unreadable};
+use tokio::sync::mpsc;
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{Error, Message},
+};
+
+use super::{
+    Shared,
+    packets::Packets,
+    registry::Signal,
+    status::{Change, Told, answered_by},
+};
+use crate::{
+    driver::clock,
+    line::{LegCommand, LegEvent, PlayoutMark, Wire},
+};
+
+/// Packets that wait for the driver here; beyond that the oldest is dropped.
+const MOST_WAITING: usize = 50;
+/// Messages that wait for the network; the driver sends no more than about half as many without an answer.
+const MOST_OUTGOING: usize = 1_024;
+/// Messages handed to the network at a time: what a clear cannot take back any more.
+const BATCH: usize = 16;
+/// How long closing the socket may take.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+
+/// How a conversation ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum TalkEnd {
+    /// The carrier says that the call is over.
+    HungUp,
+    /// The stream broke.
+    Broken,
+    /// We do not want it any more.
+    NotWanted,
+    /// The callee is to be connected with somebody else.
+    Transfer(String),
+}
+
+/// What is to be sent.
+enum Outgoing {
+    Sound(Packet),
+    Mark(PlayoutMark),
+    Clear,
+}
+
+type Socket = WebSocketStream<Wire>;
+
+/// See the module's documentation.
+pub(super) struct Talk {
+    shared: Arc<Shared>,
+    dialect: Arc<dyn Dialect>,
+    socket: Option<Socket>,
+    stream: String,
+    packets: Packets,
+    waiting: VecDeque<LegEvent>,
+    outgoing: VecDeque<Outgoing>,
+    refused: u64,
+}
+
+impl Talk {
+    pub(super) fn new(shared: Arc<Shared>, socket: Socket, start: Start) -> Self {
+        let dialect = shared.options.dialect.clone();
+        Self {
+            packets: Packets::new(dialect.is_ordered()),
+            shared,
+            dialect,
+            socket: Some(socket),
+            stream: start.stream,
+            waiting: VecDeque::new(),
+            outgoing: VecDeque::new(),
+            refused: 0,
+        }
+    }
+
+    /// Carries sound until the conversation ends, and closes the stream.
+    pub(super) async fn run(
+        mut self,
+        signals: &mut mpsc::Receiver<Signal>,
+        commands: &mut mpsc::Receiver<LegCommand>,
+        events: &mpsc::Sender<LegEvent>,
+        told: &mut Told,
+    ) -> TalkEnd {
+        let socket = self.socket.take().expect("a talk runs once");
+        let (mut sink, mut source) = socket.split();
+        let mut unsent = false;
+        let end = loop {
+            if !unsent {
+                match self.hand_over(&mut sink) {
+                    Ok(handed) => unsent = handed,
+                    Err(_) => break TalkEnd::Broken,
+                }
+            }
+            let done = tokio::select! {
+                biased;
+                flushed = poll_fn(|cx| flush(&mut sink, cx)), if unsent => {
+                    unsent = false;
+                    flushed.err().map(|_| TalkEnd::Broken)
+                }
+                command = commands.recv() => self.obey(command),
+                room = events.reserve(), if !self.waiting.is_empty() => match room {
+                    Ok(room) => {
+                        if let Some(event) = self.waiting.pop_front() {
+                            room.send(event);
+                        }
+                        None
+                    }
+                    Err(_) => Some(TalkEnd::NotWanted),
+                },
+                Some(signal) = signals.recv() => self.on_signal(signal, told),
+                message = source.next() => self.on_message(message),
+            };
+            if let Some(end) = done {
+                break end;
+            }
+        };
+        self.report();
+        if matches!(end, TalkEnd::HungUp | TalkEnd::Broken) {
+            for event in self.waiting {
+                if events.send(event).await.is_err() {
+                    break;
+                }
+            }
+        }
+        if let Ok(mut socket) = sink.reunite(source) {
+            // A transfer ends the stream by itself; closing it first would end the call.
+            if !matches!(end, TalkEnd::Transfer(_)) {
+                let _ = clock::timeout(CLOSE_LIMIT, socket.close(None)).await;
+            }
+        }
+        end
+    }
+
+    /// Gives the network what waits for it, a little at a time. Returns whether there was anything.
+    fn hand_over(&mut self, sink: &mut SplitSink<Socket, Message>) -> Result<bool, Error> {
+        let mut handed = false;
+        for _ in 0..BATCH {
+            let Some(next) = self.outgoing.pop_front() else {
+                break;
+            };
+            let text = match next {
+                Outgoing::Sound(packet) => self.dialect.media(&self.stream, packet.payload()),
+                Outgoing::Mark(mark) => self.dialect.mark(&self.stream, &mark.0.to_string()),
+                Outgoing::Clear => self.dialect.clear(&self.stream),
+            };
+            Pin::new(&mut *sink).start_send(Message::text(text))?;
+            handed = true;
+        }
+        Ok(handed)
+    }
+
+    fn obey(&mut self, command: Option<LegCommand>) -> Option<TalkEnd> {
+        match command {
+            Some(LegCommand::Packet(packet)) => self.outgoing.push_back(Outgoing::Sound(packet)),
+            Some(LegCommand::Mark(mark)) => self.outgoing.push_back(Outgoing::Mark(mark)),
+            Some(LegCommand::Clear) => {
+                self.outgoing.clear();
+                self.outgoing.push_back(Outgoing::Clear);
+            }
+            // The carrier has no way to signal keys; the driver sends them as tones.
+            Some(LegCommand::PressKeys(_)) => {}
+            Some(LegCommand::Transfer(number)) => return Some(TalkEnd::Transfer(number)),
+            Some(LegCommand::HangUp) | None => return Some(TalkEnd::NotWanted),
+        }
+        if self.outgoing.len() > MOST_OUTGOING {
+            self.outgoing.pop_front();
+        }
+        None
+    }
+
+    fn on_signal(&mut self, signal: Signal, told: &mut Told) -> Option<TalkEnd> {
+        match signal {
+            Signal::Status(callback) => match told.take(&callback) {
+                Change::Over => return Some(TalkEnd::HungUp),
+                Change::Nothing => self.shared.tally.late.add(),
+                Change::Ringing | Change::Answered => {}
+            },
+            Signal::AnsweredBy(who) => self.push(LegEvent::AnsweredBy(answered_by(who))),
+            // What the socket itself says about its end is surer.
+            Signal::StreamFailed(words) => {
+                tracing::warn!(words, "the carrier reports a fault of its stream");
+            }
+            Signal::Stream(_) => self.shared.tally.second_streams.add(),
+            Signal::Stray(sid) => {
+                tracing::warn!(
+                    sid,
+                    "the carrier made a call twice; the second one is ended"
+                );
+                let shared = self.shared.clone();
+                self.shared
+                    .tasks
+                    .spawn(async move { shared.api.hang_up(&sid).await });
+            }
+        }
+        None
+    }
+
+    fn on_message(&mut self, message: Option<Result<Message, Error>>) -> Option<TalkEnd> {
+        match message {
+            Some(Ok(Message::Text(text))) => self.on_text(text.as_str()),
+            Some(Ok(Message::Binary(_))) => {
+                self.refuse(None);
+                None
+            }
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Some(TalkEnd::Broken),
+            Some(Ok(_)) => None,
+        }
+    }
+
+    fn on_text(&mut self, text: &str) -> Option<TalkEnd> {
+        let frame = match self.dialect.read(text) {
+            Ok(frame) => frame,
+            Err(why) => {
+                self.refuse(Some(why));
+                return None;
+            }
+        };
+        if frame.stream.is_some_and(|stream| stream != self.stream) {
+            self.shared.tally.foreign.add();
+            return None;
+        }
+        match frame.message {
+            Said::Media(media) => {
+                if media.sound.len() != media::FRAME {
+                    self.shared.tally.odd_frames.add();
+                }
+                let (waiting, most) = (&mut self.waiting, MOST_WAITING);
+                self.packets.push(media.chunk, &media.sound, |packet| {
+                    if waiting.len() >= most {
+                        let is_packet = |event: &LegEvent| matches!(event, LegEvent::Packet(_));
+                        let oldest = waiting.iter().position(is_packet);
+                        oldest.and_then(|oldest| waiting.remove(oldest));
+                    }
+                    waiting.push_back(LegEvent::Packet(packet));
+                });
+            }
+            Said::Dtmf(key) => self.push(LegEvent::Dtmf(key)),
+            Said::Mark(name) => match name.parse() {
+                Ok(number) => self.push(LegEvent::Played(PlayoutMark(number))),
+                Err(_) => self.refuse(Some(Unreadable::Malformed)),
+            },
+            Said::Stop => return Some(TalkEnd::HungUp),
+            Said::Error(words) => tracing::warn!(words, "the carrier could not use what was sent"),
+            // Said already.
+            Said::Connected | Said::Start(_) => self.refuse(None),
+        }
+        None
+    }
+
+    fn push(&mut self, event: LegEvent) {
+        // Signals are few; a carrier that floods us with them loses what is too much.
+        if self.waiting.len() < 4 * MOST_WAITING {
+            self.waiting.push_back(event);
+        }
+    }
+
+    fn refuse(&mut self, why: Option<Unreadable>) {
+        self.refused += 1;
+        match why {
+            Some(Unreadable::UnknownEvent) => self.shared.tally.unknown_events.add(),
+            _ => self.shared.tally.unreadable.add(),
+        }
+        if let Some(why) = why {
+            tracing::debug!(%why, "a message of a stream cannot be used");
+        }
+    }
+
+    fn report(&self) {
+        if self.refused > 0 {
+            tracing::warn!(
+                stream = self.stream,
+                messages = self.refused,
+                "messages of a stream could not be used and were passed over"
+            );
+        }
+    }
+}
+
+fn flush(sink: &mut SplitSink<Socket, Message>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    Pin::new(sink).poll_flush(cx)
+}
