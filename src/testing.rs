@@ -77,4 +77,4 @@ fn assert_documented(error: &ApiError) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -4,6 +4,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
 };
 
 use clap::Args;
@@ -11,7 +12,12 @@ use tokio::net::TcpListener;
 
 use super::{Failure, Place, data_dir, say};
 use crate::{
+    app::App,
     config::{Check, Config, Part},
+    line::twilio::{
+        self,
+        check::{Found, check},
+    },
     store::{DataFolder, RedbStore},
 };
 
@@ -20,6 +26,9 @@ const ENOUGH_SPACE: u64 = 3 << 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
+    /// Check one line thoroughly: "twilio" asks the carrier about account and numbers, and tries the way back
+    #[arg(long, value_name = "LINE")]
+    line: Option<String>,
     #[command(flatten)]
     place: Place,
 }
@@ -63,6 +72,16 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             .into_iter()
             .flat_map(part),
     );
+    match command.line.as_deref() {
+        None => {}
+        Some(twilio::NAME) => checks.extend(carrier(&config, running).await),
+        Some(other) => checks.push((
+            "line",
+            State::Bad(format!(
+                "there is no line \"{other}\" that can be checked; say --line twilio"
+            )),
+        )),
+    }
     for (name, state) in &checks {
         all_good &= !matches!(state, State::Bad(_));
         show(name, state);
@@ -72,6 +91,52 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Checks the line that rings telephones. When no server is running, one is started for as long as it takes, on a
+/// data folder of its own.
+async fn carrier(config: &Config, running: bool) -> Vec<(&'static str, State)> {
+    let settings = &config.line.twilio;
+    if !settings.is_set() {
+        let problem =
+            "line.twilio.account_sid is not set; docs/twilio.md begins with an empty account";
+        return vec![("twilio", State::Bad(problem.into()))];
+    }
+    let client = match settings.client() {
+        Ok(client) => client,
+        Err(problem) => return vec![("twilio", State::Bad(problem))],
+    };
+    let server = match running {
+        true => None,
+        false => match temporary_server(config).await {
+            Ok(server) => Some(server),
+            Err(problem) => return vec![("twilio", State::Bad(problem))],
+        },
+    };
+    let public_url = match &server {
+        Some((app, _)) => app.public_url().to_owned(),
+        None => config.public_url(config.server.listen),
+    };
+    let found = check(&settings.options(&public_url), Arc::new(client)).await;
+    if let Some((app, _folder)) = server {
+        app.stop().await;
+    }
+    let state = |found| match found {
+        Found::Good(text) => State::Good(text),
+        Found::Note(text) => State::Note(text),
+        Found::Bad(text) => State::Bad(text),
+    };
+    found
+        .into_iter()
+        .map(|(name, found)| (name, state(found)))
+        .collect()
+}
+
+async fn temporary_server(config: &Config) -> Result<(App, tempfile::TempDir), String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let app = App::start(config, folder.path()).await;
+    app.map(|app| (app, folder))
+        .map_err(|error| error.to_string())
 }
 
 fn show(name: &str, state: &State) {

@@ -121,7 +121,16 @@ impl Twilio {
     /// # Errors
     /// As [`Twilio::client`].
     pub fn line(&self, public_url: &str) -> Result<TwilioLine, String> {
-        let options = Options {
+        Ok(TwilioLine::new(
+            self.options(public_url),
+            Arc::new(self.client()?),
+        ))
+    }
+
+    /// Returns how the line is set up for a server that is reached at `public_url`.
+    #[must_use]
+    pub fn options(&self, public_url: &str) -> Options {
+        Options {
             account_sid: self.account_sid.clone(),
             auth_token: self.auth_token.0.clone(),
             numbers: self.from_phone_numbers.clone(),
@@ -129,8 +138,7 @@ impl Twilio {
             public_url: public_url.to_owned(),
             machine_detection: self.machine_detection,
             dialect: self.carrier.dialect(),
-        };
-        Ok(TwilioLine::new(options, Arc::new(self.client()?)))
+        }
     }
 }
 

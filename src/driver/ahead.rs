@@ -26,7 +26,7 @@ const MOST_UNHEARD: u64 = 250;
 /// Frames that are played again when speech goes on after a clear: 40 ms.
 const REPEATED: u64 = 2;
 /// How long a carrier that has never sent a mark back is waited for before the clock is believed.
-const MARK_PATIENCE: Duration = Duration::from_secs(3);
+const MARK_PATIENCE: Duration = Duration::from_millis(2500);
 /// How much later than by the clock the last sound may be heard before the call core counts it as heard.
 const OVERDUE: Duration = Duration::from_millis(1500);
 /// The fade with which sound goes on in the middle of a word: 5 ms.

@@ -87,6 +87,7 @@ impl Supervisor {
             result_schema: None,
             transfer_to: None,
             instructions: reception.instructions.clone(),
+            scheduled_at: None,
             line: line.name().to_owned(),
             from_phone_number: Some(to.to_owned()),
             scenario: None,

@@ -83,7 +83,7 @@ fn mutate(random: &mut fastrand::Rng, seeds: &[&str]) -> Vec<u8> {
 }
 
 /// Runs a target over its seeds as they are and over `count` mutations of them; a panic names the round.
-fn drive(target: fn(&[u8]), seeds: &[&str], count: u32) {
+pub(crate) fn drive(target: fn(&[u8]), seeds: &[&str], count: u32) {
     for seed in seeds {
         target(seed.as_bytes());
     }

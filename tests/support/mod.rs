@@ -29,6 +29,8 @@ pub(crate) struct Setup {
     pub(crate) llm: Option<Arc<dyn LanguageModel>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
     pub(crate) max_concurrent: usize,
+    pub(crate) call: call::CallConfig,
+    pub(crate) credits: u32,
 }
 
 impl Default for Setup {
@@ -42,6 +44,8 @@ impl Default for Setup {
             llm: None,
             tts: None,
             max_concurrent: 4,
+            call: call::CallConfig::default(),
+            credits: 5,
         }
     }
 }
@@ -71,7 +75,7 @@ impl Setup {
         let account = match store.account_named(&name).expect("the store answers") {
             Some(account) => account,
             None => store
-                .create_account(&name, 5, clock::wall())
+                .create_account(&name, self.credits, clock::wall())
                 .expect("an account"),
         };
         let options = SimulatedOptions::default();
@@ -100,7 +104,7 @@ impl Setup {
                 max_concurrent: self.max_concurrent,
                 ring_timeout: Duration::from_secs(20),
                 drain: Duration::from_secs(10),
-                call: call::CallConfig::default(),
+                call: self.call,
                 recordings: folder.path().to_path_buf(),
                 buy_credits_url: "https://example.com/buy".into(),
             },

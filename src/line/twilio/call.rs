@@ -215,7 +215,7 @@ impl CallTask {
             self.tell(LegEvent::AnsweredBy(answered_by(who))).await;
         }
         let talk = Talk::new(self.shared.clone(), socket, start);
-        let end = talk
+        let (end, socket) = talk
             .run(
                 &mut self.signals,
                 &mut self.commands,
@@ -239,7 +239,7 @@ impl CallTask {
                 }
             }
         }
-        drop(done);
+        drop((socket, done));
     }
 
     /// Makes sure that no phone rings, or is held, for a call that nobody wants.
@@ -319,7 +319,7 @@ async fn asked(task: &mut Option<AbortOnDropHandle<Placed>>) -> Placed {
 }
 
 /// Waits for an instant; for ever when there is none.
-async fn at(instant: Option<Instant>) {
+pub(super) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => clock::sleep_until(instant).await,
         None => std::future::pending().await,

@@ -16,7 +16,7 @@ use super::{
     http::{ApiResponse, Lost},
     registry::Handle,
 };
-use crate::driver::clock;
+use crate::{driver::clock, private::Private};
 
 /// How often a call is asked for.
 const ATTEMPTS: u32 = 4;
@@ -65,7 +65,15 @@ pub(super) async fn place(
         }
         let (failed, wish) = match judge(shared.api.create(call).await) {
             Next::Give(Placed::Made(sid)) => {
-                handle.bind(&sid);
+                let known = (!handle.bind(&sid)).then(|| handle.sid()).flatten();
+                if known.is_some_and(|known| known != sid) {
+                    // An earlier request has made its call after all: one of the two has to go.
+                    tracing::warn!(
+                        sid,
+                        "the carrier made a call twice; the second one is ended"
+                    );
+                    shared.api.hang_up(&sid).await;
+                }
                 return Placed::Made(sid);
             }
             Next::Give(placed) => return placed,
@@ -80,7 +88,8 @@ pub(super) async fn place(
             },
         };
         let why = failed.cause.as_ref().map(|cause| cause.sentence.clone());
-        tracing::info!(why, "the carrier did not take a call and is asked again");
+        let why = why.as_deref().map(Private);
+        tracing::info!(?why, "the carrier did not take a call and is asked again");
         last = Some(failed);
         tokio::select! {
             () = clock::sleep(wish.unwrap_or(pause).min(LONGEST_PAUSE)) => {}

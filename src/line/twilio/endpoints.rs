@@ -39,6 +39,8 @@ const MAX_MESSAGE: usize = 4 << 20;
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long the decision about an incoming call may take; the carrier waits for 15 s.
 const TAKE_LIMIT: Duration = Duration::from_secs(5);
+/// How long a taken call may wait for the task that carries it.
+const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// The most messages before a stream's start.
 const MOST_BEFORE_START: usize = 8;
 /// How long closing a refused socket may take.
@@ -200,7 +202,8 @@ impl Carrier {
         let Some((ticket, signals)) = shared.registry.open() else {
             return xml(twiml::reject_busy());
         };
-        ticket.handle.bind(&call.call);
+        let sid = call.call.clone();
+        ticket.handle.bind(&sid);
         let twiml = shared.connect(&ticket);
         let id = shared.registry.keep_incoming(ticket, signals);
         let (take, taken) = oneshot::channel();
@@ -213,6 +216,14 @@ impl Carrier {
         let sent = shared.incoming.try_send(incoming).is_ok();
         let taken = sent && clock::timeout(TAKE_LIMIT, taken).await == Some(Ok(true));
         if taken {
+            let (shared, sid) = (shared.clone(), sid);
+            tokio::spawn(async move {
+                clock::sleep(ANSWER_LIMIT).await;
+                if shared.registry.take_incoming(&id).is_some() {
+                    tracing::warn!("an incoming call was taken and never answered; it is ended");
+                    shared.api.hang_up(&sid).await;
+                }
+            });
             return xml(twiml);
         }
         drop(shared.registry.take_incoming(&id));

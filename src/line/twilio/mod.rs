@@ -7,9 +7,11 @@
 
 mod api;
 mod call;
+pub mod check;
 mod dial;
 mod endpoints;
 mod failure;
+pub mod fuzz;
 mod http;
 mod packets;
 mod registry;

@@ -10,11 +10,10 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures_util::{Sink, StreamExt, stream::SplitSink};
-use media::Packet;
 use protocol::twilio::stream::{Dialect, Message as Said, Start, Unreadable};
 use tokio::sync::mpsc;
 use tokio_tungstenite::{
@@ -24,6 +23,7 @@ use tokio_tungstenite::{
 
 use super::{
     Shared,
+    call::at,
     packets::Packets,
     registry::Signal,
     status::{Change, Told, answered_by},
@@ -42,6 +42,9 @@ const BATCH: usize = 16;
 /// How long closing the socket may take.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
+/// How long is read on after writing has failed, or the carrier has said elsewhere that the call is over.
+const FAREWELL: Duration = Duration::from_millis(1_000);
+
 /// How a conversation ended.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum TalkEnd {
@@ -55,14 +58,7 @@ pub(super) enum TalkEnd {
     Transfer(String),
 }
 
-/// What is to be sent.
-enum Outgoing {
-    Sound(Packet),
-    Mark(PlayoutMark),
-    Clear,
-}
-
-type Socket = WebSocketStream<Wire>;
+pub(super) type Socket = WebSocketStream<Wire>;
 
 /// See the module's documentation.
 pub(super) struct Talk {
@@ -72,8 +68,11 @@ pub(super) struct Talk {
     stream: String,
     packets: Packets,
     waiting: VecDeque<LegEvent>,
-    outgoing: VecDeque<Outgoing>,
+    /// Frames that wait for the network.
+    outgoing: VecDeque<String>,
     refused: u64,
+    /// When the call counts as over if the stream says nothing, after the carrier has said so elsewhere.
+    over_at: Option<Instant>,
 }
 
 impl Talk {
@@ -88,32 +87,41 @@ impl Talk {
             waiting: VecDeque::new(),
             outgoing: VecDeque::new(),
             refused: 0,
+            over_at: None,
         }
     }
 
-    /// Carries sound until the conversation ends, and closes the stream.
+    /// Carries sound until the conversation ends, and closes the stream, or gives it back when the call goes on
+    /// elsewhere.
     pub(super) async fn run(
         mut self,
         signals: &mut mpsc::Receiver<Signal>,
         commands: &mut mpsc::Receiver<LegCommand>,
         events: &mpsc::Sender<LegEvent>,
         told: &mut Told,
-    ) -> TalkEnd {
+    ) -> (TalkEnd, Option<Socket>) {
         let socket = self.socket.take().expect("a talk runs once");
         let (mut sink, mut source) = socket.split();
         let mut unsent = false;
+        // Once nothing can be sent any more, what the carrier said before is still read, its farewell above all.
+        let mut mute_until = None;
         let end = loop {
-            if !unsent {
+            if mute_until.is_some() {
+                self.outgoing.clear();
+            } else if !unsent {
                 match self.hand_over(&mut sink) {
                     Ok(handed) => unsent = handed,
-                    Err(_) => break TalkEnd::Broken,
+                    Err(_) => mute_until = Some(clock::now() + FAREWELL),
                 }
             }
             let done = tokio::select! {
                 biased;
                 flushed = poll_fn(|cx| flush(&mut sink, cx)), if unsent => {
                     unsent = false;
-                    flushed.err().map(|_| TalkEnd::Broken)
+                    if flushed.is_err() {
+                        mute_until = Some(clock::now() + FAREWELL);
+                    }
+                    None
                 }
                 command = commands.recv() => self.obey(command),
                 room = events.reserve(), if !self.waiting.is_empty() => match room {
@@ -127,6 +135,8 @@ impl Talk {
                 },
                 Some(signal) = signals.recv() => self.on_signal(signal, told),
                 message = source.next() => self.on_message(message),
+                () = at(mute_until) => Some(TalkEnd::Broken),
+                () = at(self.over_at) => Some(TalkEnd::HungUp),
             };
             if let Some(end) = done {
                 break end;
@@ -140,26 +150,23 @@ impl Talk {
                 }
             }
         }
-        if let Ok(mut socket) = sink.reunite(source) {
-            // A transfer ends the stream by itself; closing it first would end the call.
-            if !matches!(end, TalkEnd::Transfer(_)) {
-                let _ = clock::timeout(CLOSE_LIMIT, socket.close(None)).await;
-            }
+        let Ok(mut socket) = sink.reunite(source) else {
+            return (end, None);
+        };
+        if matches!(end, TalkEnd::Transfer(_)) {
+            // Closing it would end the call before it is transferred.
+            return (end, Some(socket));
         }
-        end
+        let _ = clock::timeout(CLOSE_LIMIT, socket.close(None)).await;
+        (end, None)
     }
 
     /// Gives the network what waits for it, a little at a time. Returns whether there was anything.
     fn hand_over(&mut self, sink: &mut SplitSink<Socket, Message>) -> Result<bool, Error> {
         let mut handed = false;
         for _ in 0..BATCH {
-            let Some(next) = self.outgoing.pop_front() else {
+            let Some(text) = self.outgoing.pop_front() else {
                 break;
-            };
-            let text = match next {
-                Outgoing::Sound(packet) => self.dialect.media(&self.stream, packet.payload()),
-                Outgoing::Mark(mark) => self.dialect.mark(&self.stream, &mark.0.to_string()),
-                Outgoing::Clear => self.dialect.clear(&self.stream),
             };
             Pin::new(&mut *sink).start_send(Message::text(text))?;
             handed = true;
@@ -169,11 +176,17 @@ impl Talk {
 
     fn obey(&mut self, command: Option<LegCommand>) -> Option<TalkEnd> {
         match command {
-            Some(LegCommand::Packet(packet)) => self.outgoing.push_back(Outgoing::Sound(packet)),
-            Some(LegCommand::Mark(mark)) => self.outgoing.push_back(Outgoing::Mark(mark)),
+            Some(LegCommand::Packet(packet)) => {
+                let frame = self.dialect.media(&self.stream, packet.payload());
+                self.outgoing.push_back(frame);
+            }
+            Some(LegCommand::Mark(mark)) => {
+                let frame = self.dialect.mark(&self.stream, &mark.0.to_string());
+                self.outgoing.push_back(frame);
+            }
             Some(LegCommand::Clear) => {
                 self.outgoing.clear();
-                self.outgoing.push_back(Outgoing::Clear);
+                self.outgoing.push_back(self.dialect.clear(&self.stream));
             }
             // The carrier has no way to signal keys; the driver sends them as tones.
             Some(LegCommand::PressKeys(_)) => {}
@@ -189,7 +202,8 @@ impl Talk {
     fn on_signal(&mut self, signal: Signal, told: &mut Told) -> Option<TalkEnd> {
         match signal {
             Signal::Status(callback) => match told.take(&callback) {
-                Change::Over => return Some(TalkEnd::HungUp),
+                // The stream says so too, and better: one that breaks ends the call as well.
+                Change::Over => self.over_at = Some(clock::now() + FAREWELL),
                 Change::Nothing => self.shared.tally.late.add(),
                 Change::Ringing | Change::Answered => {}
             },

@@ -238,3 +238,38 @@ fn a_checked_request_can_be_kept_and_read_again() {
     let text = serde_json::to_string(&call).unwrap();
     assert_eq!(serde_json::from_str::<CreateCall>(&text).unwrap(), call);
 }
+
+#[test]
+fn the_number_to_call_from_is_one_of_the_line() {
+    let offer = Offer {
+        lines: vec!["twilio".to_owned(), "simulated".to_owned()],
+        from_numbers: vec![
+            ("twilio".to_owned(), "+14155550100".to_owned()),
+            ("twilio".to_owned(), "+14155550101".to_owned()),
+        ],
+        ..Offer::default()
+    };
+    let read = |more| CreateCall::parse(example(more).to_string().as_bytes(), &offer);
+    assert_eq!(read(json!({})).unwrap().call.from_phone_number, None);
+    let chosen = read(json!({"from_phone_number": "+14155550101"})).unwrap();
+    assert_eq!(
+        chosen.call.from_phone_number.as_deref(),
+        Some("+14155550101")
+    );
+    let error = read(json!({"from_phone_number": "+14155550999"})).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidField);
+    assert!(
+        error.message.contains("+14155550100, +14155550101"),
+        "{error}"
+    );
+    let other = json!({"from_phone_number": "+14155550100", "line": "simulated"});
+    assert!(read(other).unwrap_err().message.contains("simulated"));
+}
+
+#[test]
+fn a_request_kept_before_there_were_numbers_is_still_read() {
+    let call = parse(example(json!({}))).unwrap().call;
+    let mut kept = serde_json::to_value(&call).unwrap();
+    kept.as_object_mut().unwrap().remove("from_phone_number");
+    assert_eq!(serde_json::from_value::<CreateCall>(kept).unwrap(), call);
+}
