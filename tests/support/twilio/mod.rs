@@ -358,13 +358,16 @@ impl StandIn {
     }
 }
 
+/// Fields that a callback has beside those of all.
+type More = Vec<(&'static str, &'static str)>;
+
 /// The callbacks of one call, in order or not.
 struct Callbacks {
     standin: StandIn,
     call: Call,
     unruly: bool,
     sequence: u32,
-    kept: Vec<(&'static str, String, Vec<(&'static str, &'static str)>)>,
+    kept: Vec<(&'static str, String, More)>,
 }
 
 impl Callbacks {
