@@ -1,4 +1,4 @@
-//! Whole calls through the telephone line, against a stand-in for its carrier, on virtual time but for `network`.
+//! Whole calls through the telephone line, against a stand-in for its carrier, on virtual time.
 
 #[allow(dead_code, reason = "each test program uses a part of what they share")]
 #[path = "../support/twilio/mod.rs"]
@@ -11,7 +11,6 @@ mod bad_input;
 mod calls;
 mod dialing;
 mod incoming;
-mod network;
 mod playout;
 mod referee;
 
