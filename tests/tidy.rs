@@ -211,7 +211,6 @@ fn vendors_are_named_in_their_own_files() {
         "anthropic",
         "twilio",
         "telnyx",
-        "signalwire",
         "openai",
     ];
     let mut found = Vec::new();
