@@ -1,9 +1,9 @@
 # The only list of commands. `make` shows it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint bench bench-audio expect clean
+.PHONY: help setup build demo test check fmt lint bench bench-audio speech-model expect clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (apt on Debian and Ubuntu)
 	@scripts/setup
@@ -30,6 +30,11 @@ bench: setup ## Time every stage of the sound path per 20 ms frame
 
 bench-audio: ## Gather recorded human voices for `agentphone bench` in target/bench-audio
 	@scripts/bench-audio
+
+speech-model: setup ## Make the recogniser's models again from their sources; a minute
+	cargo run --locked -p speechmodel -- language
+	cargo run --locked -p speechmodel -- dictionary
+	cargo run --locked -p speechmodel -- repair
 
 expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
 	UPDATE_EXPECT=1 cargo test --locked --workspace

@@ -12,6 +12,9 @@ use std::{
 };
 
 mod sys;
+mod vocabulary;
+
+pub use vocabulary::likeliest_words;
 
 /// Numbers in one frame of cepstra, c0 first.
 pub const CEPSTRA: usize = 13;

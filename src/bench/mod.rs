@@ -9,6 +9,7 @@ pub mod dialogue;
 pub mod end_of_turn;
 pub mod library;
 pub mod run;
+pub mod speech;
 pub mod stage;
 pub mod stats;
 pub mod trial;

@@ -16,6 +16,27 @@ pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
+/// Returns real time since some moment, whatever the runtime's clock says, for measuring how long something takes.
+#[must_use]
+pub fn real() -> Duration {
+    read(rustix::time::ClockId::Monotonic)
+}
+
+/// Returns how long the calling thread has occupied a processor, for measuring what something costs.
+#[must_use]
+pub fn processor() -> Duration {
+    read(rustix::time::ClockId::ThreadCPUTime)
+}
+
+fn read(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
+    // Both clocks begin at zero and go forward.
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        time.tv_nsec.unsigned_abs() as u32,
+    )
+}
+
 /// Returns the time of day, for records only.
 #[must_use]
 pub fn wall() -> jiff::Timestamp {

@@ -110,6 +110,17 @@ unsafe extern "C" {
         logmath: *mut logmath_t,
     ) -> *mut ngram_model_t;
     pub(super) fn ngram_model_free(model: *mut ngram_model_t) -> c_int;
+    pub(super) fn ngram_model_get_counts(model: *mut ngram_model_t) -> *const u32;
+    pub(super) fn ngram_word(model: *mut ngram_model_t, word: i32) -> *const c_char;
+    pub(super) fn ngram_ng_score(
+        model: *mut ngram_model_t,
+        word: i32,
+        history: *mut i32,
+        count: i32,
+        used: *mut i32,
+    ) -> i32;
+    pub(super) fn logmath_init(base: c_double, shift: c_int, use_table: c_int) -> *mut logmath_t;
+    pub(super) fn logmath_free(logmath: *mut logmath_t) -> c_int;
     pub(super) fn ngram_model_set_init(
         config: *mut cmd_ln_t,
         models: *mut *mut ngram_model_t,

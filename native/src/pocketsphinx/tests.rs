@@ -84,3 +84,15 @@ fn what_is_missing_is_said() {
     broken.acoustic = PathBuf::from("/nonexistent");
     assert!(matches!(Decoder::new(&broken), Err(Error::Model(_))));
 }
+
+#[test]
+fn a_model_tells_its_likeliest_words() {
+    let words = likeliest_words(Path::new(
+        "/usr/share/pocketsphinx/model/en-us/en-us.lm.bin",
+    ))
+    .unwrap();
+    let place = |word: &str| words.iter().position(|w| w == word).unwrap();
+    assert!(words.len() > 10_000);
+    assert!(place("the") < 10 && place("restaurant") > 500);
+    assert!(likeliest_words(Path::new("/nonexistent")).is_err());
+}

@@ -9,15 +9,15 @@ use std::{f32::consts::PI, fmt, sync::Arc};
 use realfft::{RealFftPlanner, RealToComplex, num_complex::Complex32};
 
 /// Bands of a frame.
-pub(super) const BANDS: usize = 25;
+pub const BANDS: usize = 25;
 /// Cepstra of a frame.
-pub(super) const CEPSTRA: usize = native::pocketsphinx::CEPSTRA;
+pub const CEPSTRA: usize = native::pocketsphinx::CEPSTRA;
 /// Natural logarithms of the power in each band.
-pub(super) type LogMel = [f32; BANDS];
+pub type LogMel = [f32; BANDS];
 
 const RATE: f32 = 16_000.0;
 /// Samples between frames: 10 ms.
-pub(super) const HOP: usize = 160;
+pub const HOP: usize = 160;
 /// Samples in a frame: 25.625 ms.
 const WINDOW: usize = 410;
 const FFT: usize = 512;
@@ -29,7 +29,7 @@ const FLOOR: f32 = 1e-4;
 const LIFTER: f32 = 22.0;
 
 /// Cuts sound into frames and measures their bands.
-pub(super) struct MelBands {
+pub struct MelBands {
     fft: Arc<dyn RealToComplex<f32>>,
     hamming: Vec<f32>,
     filters: Vec<Filter>,
@@ -51,7 +51,7 @@ struct Filter {
 impl MelBands {
     /// Makes the tables.
     #[must_use]
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let fft = RealFftPlanner::new().plan_fft_forward(FFT);
         let hamming = (0..WINDOW)
             .map(|i| 0.54 - 0.46 * (2.0 * PI * i as f32 / (WINDOW - 1) as f32).cos())
@@ -69,13 +69,13 @@ impl MelBands {
     }
 
     /// Begins a new stretch of sound.
-    pub(super) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.samples.clear();
         self.before = 0.0;
     }
 
     /// Takes 16 kHz samples and appends every frame that they complete.
-    pub(super) fn push(&mut self, samples: &[i16], frames: &mut Vec<LogMel>) {
+    pub fn push(&mut self, samples: &[i16], frames: &mut Vec<LogMel>) {
         self.samples.extend(samples.iter().map(|s| f32::from(*s)));
         let mut from = 0;
         while self.samples.len() - from >= WINDOW {
@@ -155,7 +155,7 @@ fn filters() -> Vec<Filter> {
 
 /// Turns bands into liftered cepstra.
 #[derive(Debug)]
-pub(super) struct Cepstra {
+pub struct Cepstra {
     /// Row per cepstrum: the cosine basis with its scale and lifter.
     basis: [[f32; BANDS]; CEPSTRA],
 }
@@ -163,7 +163,7 @@ pub(super) struct Cepstra {
 impl Cepstra {
     /// Makes the tables.
     #[must_use]
-    pub(super) fn new() -> Self {
+    pub fn new() -> Self {
         let bands = BANDS as f32;
         Self {
             basis: std::array::from_fn(|i| {
@@ -179,7 +179,7 @@ impl Cepstra {
 
     /// Returns the cepstra of a frame.
     #[must_use]
-    pub(super) fn of(&self, bands: &LogMel) -> [f32; CEPSTRA] {
+    pub fn of(&self, bands: &LogMel) -> [f32; CEPSTRA] {
         self.basis.map(|row| {
             row.iter()
                 .zip(bands)

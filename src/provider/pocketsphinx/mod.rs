@@ -16,15 +16,19 @@ use super::{
     BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream, is_english,
 };
 
-mod features;
+pub mod features;
 mod gate;
 pub mod lockstep;
+mod normalise;
 mod pool;
-mod recogniser;
-mod repair;
+pub mod recogniser;
+pub mod repair;
 mod session;
+mod steps;
 mod wire;
 mod worker;
+
+pub use steps::Steps;
 
 /// Where Debian's package `pocketsphinx-en-us` puts the models.
 pub const DEFAULT_MODELS: &str = "/usr/share/pocketsphinx/model/en-us";

@@ -9,7 +9,7 @@ use std::{
 use native::pocketsphinx::Error;
 
 use super::{
-    recogniser::Recogniser,
+    recogniser::{Recogniser, Settings},
     wire::{Answer, Order},
 };
 
@@ -30,7 +30,7 @@ pub(super) fn run(models: &Path) -> ExitCode {
 }
 
 fn serve(models: &Path, mut input: impl Read, mut output: impl Write) -> io::Result<()> {
-    let mut recogniser = match Recogniser::load(models) {
+    let mut recogniser = match Recogniser::load(models, &Settings::default()) {
         Ok(recogniser) => recogniser,
         Err(error) => return Answer::Failed(error.to_string()).write(&mut output),
     };
@@ -44,7 +44,7 @@ fn serve(models: &Path, mut input: impl Read, mut output: impl Write) -> io::Res
     Ok(())
 }
 
-fn carry_out(order: Order, recogniser: &mut Recogniser) -> Result<Answer, Error> {
+pub(super) fn carry_out(order: Order, recogniser: &mut Recogniser) -> Result<Answer, Error> {
     match order {
         Order::Call { narrowband, .. } => {
             recogniser.set_narrowband(narrowband);

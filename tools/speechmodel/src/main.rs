@@ -1,0 +1,212 @@
+//! Makes the models of the embedded recogniser from their sources, and measures the recogniser.
+//!
+//! `language`, `dictionary` and `repair` write the files in `src/provider/pocketsphinx/model`; `measure` counts the words
+//! that are misheard over a telephone. `docs/speech.md` says what was found with it.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command line tool talks on them"
+)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use agentphone::provider::pocketsphinx::DEFAULT_MODELS;
+use clap::{Parser, Subcommand};
+use native::flite::Voice;
+
+mod dictionary;
+mod fit;
+mod grammar;
+mod measure;
+mod ngram;
+mod pairs;
+
+/// Sentences that are drawn from the grammar.
+const DRAWN: usize = 100_000;
+/// The size of the text that these sentences stand for, in sentences: about one per pattern. The model trusts what it saw
+/// as much as it would after such a text.
+const OBSERVED: f64 = 1_500.0;
+/// Trigrams that such a text holds less often are left to bigrams.
+const LEAST: f64 = 0.02;
+/// Words of the generic model that are known beside ours.
+const GENERIC_WORDS: usize = 10_000;
+/// Sentences that each voice speaks for the band repair.
+const SPOKEN: usize = 240;
+/// How often the network sees each frame of them.
+const ROUNDS: usize = 14;
+
+#[derive(Debug, Parser)]
+#[command(about)]
+struct Arguments {
+    /// The folder of the checkout.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))]
+    root: PathBuf,
+    /// The folder of the generic models.
+    #[arg(long, default_value = DEFAULT_MODELS)]
+    models: PathBuf,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Count the language model from the grammar
+    Language {
+        /// Draws other sentences
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Choose the words that the recogniser knows
+    Dictionary,
+    /// Fit the band repair on Flite's voices
+    Repair {
+        /// Draws other sentences and starts elsewhere
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Count the words that are misheard over a telephone
+    Measure(measure::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let model = arguments.root.join("src/provider/pocketsphinx/model");
+    let speech = arguments.root.join("fixtures/speech");
+    let result = match &arguments.command {
+        Command::Language { seed } => language(&speech, *seed)
+            .and_then(|language| write(&model.join("phone.arpa"), language.arpa().as_bytes())),
+        Command::Dictionary => dictionary(&speech, &arguments.models)
+            .and_then(|text| write(&model.join("words.dict"), text.as_bytes())),
+        Command::Repair { seed } => repair(&speech, *seed)
+            .and_then(|network| write(&model.join("band-repair.bin"), &network.bytes())),
+        Command::Measure(options) => measure::run(options, &arguments.models),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("speechmodel: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn language(speech: &Path, seed: u64) -> Result<ngram::Model, String> {
+    let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut counter = ngram::Counter::default();
+    for _ in 0..DRAWN {
+        counter.add(&grammar.draw(&mut random));
+    }
+    Ok(counter.smooth(OBSERVED, LEAST))
+}
+
+fn dictionary(speech: &Path, models: &Path) -> Result<String, String> {
+    let language = language(speech, 1)?;
+    let mut dictionary = dictionary::Dictionary::default();
+    dictionary.add(&read(&models.join("cmudict-en-us.dict"))?);
+    dictionary.add(&read(&speech.join("phone.dict"))?);
+    let mut generic = native::pocketsphinx::likeliest_words(&models.join("en-us.lm.bin"))
+        .map_err(|error| error.to_string())?;
+    generic.truncate(GENERIC_WORDS);
+    dictionary.choose(&language.words(), &generic)
+}
+
+fn repair(
+    speech: &Path,
+    seed: u64,
+) -> Result<agentphone::provider::pocketsphinx::repair::Network, String> {
+    let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
+    let varied = read(&speech.join("varied.txt"))?;
+    let varied: Vec<&str> = varied.lines().filter(|l| !l.starts_with('#')).collect();
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut examples = Vec::new();
+    let mut kept_back = Vec::new();
+    for voice in Voice::ALL {
+        let mut last = Vec::new();
+        for index in 0..SPOKEN {
+            let text = match varied.get(index) {
+                Some(text) => (*text).to_owned(),
+                None => long_enough(&grammar, &mut random),
+            };
+            let more = pairs::examples(voice, &text, index, &mut random)?;
+            if index * 20 / SPOKEN == 19 {
+                last.extend(more);
+            } else {
+                examples.extend(more);
+            }
+        }
+        eprintln!("{}: {} frames so far", voice.name(), examples.len());
+        kept_back.push((voice, last));
+    }
+    let network = fit::fit(&examples, ROUNDS, &mut random);
+    for (voice, examples) in &kept_back {
+        let explained = fit::explained(&network, examples);
+        println!("{}: explained of each band {explained:.2?}", voice.name());
+    }
+    Ok(network)
+}
+
+/// Draws a sentence with enough sounds in it to be worth speaking.
+fn long_enough(grammar: &grammar::Grammar, random: &mut fastrand::Rng) -> String {
+    loop {
+        let text = grammar.draw(random).join(" ");
+        if text.len() >= 30 {
+            return text;
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))?;
+    println!("{}: {} bytes", path.display(), bytes.len());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    #[test]
+    fn the_committed_language_model_is_counted_from_the_committed_grammar() {
+        let model = language(&root().join("fixtures/speech"), 1).unwrap();
+        let committed = read(&root().join("src/provider/pocketsphinx/model/phone.arpa")).unwrap();
+        assert!(
+            model.arpa() == committed,
+            "phone.arpa is not what the grammar gives; run `make speech-model` and commit it"
+        );
+    }
+
+    #[test]
+    fn the_committed_dictionary_is_chosen_from_the_committed_sources() {
+        let chosen =
+            dictionary(&root().join("fixtures/speech"), Path::new(DEFAULT_MODELS)).unwrap();
+        let committed = read(&root().join("src/provider/pocketsphinx/model/words.dict")).unwrap();
+        assert!(
+            chosen == committed,
+            "words.dict is not what its sources give; run `make speech-model` and commit it"
+        );
+    }
+
+    #[test]
+    fn held_out_sentences_are_never_drawn() {
+        let speech = root().join("fixtures/speech");
+        let grammar =
+            grammar::Grammar::parse(&read(&speech.join("phone.grammar")).unwrap()).unwrap();
+        let held_out = read(&speech.join("held-out.txt")).unwrap();
+        let lines = held_out.lines().filter(|line| !line.starts_with('#'));
+        let drawn: Vec<&str> = lines.filter(|line| grammar.says(line)).collect();
+        assert_eq!(drawn, Vec::<&str>::new());
+    }
+}
