@@ -35,9 +35,9 @@ pub struct Figures {
     pub words: usize,
     /// Utterances.
     pub utterances: usize,
-    /// The same for the same sound on any machine: the words. Times of computing, which are not.
+    /// From the end of a word to the partial that has it, in the time of the sound and the real time of computing.
     pub partial_ms: P50,
-    /// From a flush to the words, real time.
+    /// From a flush to its words, in the real time of computing; unlike the words no two machines agree on it.
     pub final_ms: P50,
 }
 
@@ -105,16 +105,12 @@ fn utterances(library: &Library, part: Part, size: usize) -> Result<Vec<Utteranc
 impl Speech {
     fn of(utterances: &[Utterance], measured: &[Measured]) -> Self {
         let of = |chosen: &dyn Fn(&Utterance) -> bool| Summary::of(utterances, measured, chosen);
-        let by_voice = |u: &Utterance| !u.ends.is_empty();
-        let sets: [(_, &dyn Fn(&Utterance) -> bool); 2] = [
-            ("phone", &by_voice),
-            ("recordings", &|u: &Utterance| !by_voice(u)),
-        ];
+        let phone = of(&|u| !u.ends.is_empty());
+        let recordings = of(&|u| u.ends.is_empty());
         Self {
             total: Figures::of(&of(&|_| true)),
-            sets: sets
+            sets: [("phone", phone), ("recordings", recordings)]
                 .into_iter()
-                .map(|(name, chosen)| (name, of(chosen)))
                 .filter(|(_, summary)| summary.score.utterances > 0)
                 .map(|(name, summary)| (name, Figures::of(&summary)))
                 .collect(),

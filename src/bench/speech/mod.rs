@@ -54,6 +54,9 @@ pub struct Measured {
     pub score: Score,
 }
 
+/// What came of a call.
+type Call = Result<Vec<Measured>, String>;
+
 /// Hears all utterances, in calls of one speaker each, with recognisers that `open` makes; results are in the order of the
 /// utterances.
 ///
@@ -68,8 +71,7 @@ pub fn measure(
         .chunk_by(|one, next| one.speaker == next.speaker)
         .flat_map(|speaker| speaker.chunks(IN_A_CALL))
         .collect();
-    let results: Mutex<Vec<Option<Result<Vec<Measured>, String>>>> =
-        Mutex::new(calls.iter().map(|_| None).collect());
+    let results: Mutex<Vec<Option<Call>>> = Mutex::new(calls.iter().map(|_| None).collect());
     let next = AtomicUsize::new(0);
     let work = || {
         loop {
@@ -89,12 +91,7 @@ pub fn measure(
     Ok(calls.into_iter().flatten().collect())
 }
 
-fn hear(
-    utterances: &[Utterance],
-    steps: Steps,
-    conditions: &Conditions,
-    index: usize,
-) -> Result<Vec<Measured>, String> {
+fn hear(utterances: &[Utterance], steps: Steps, conditions: &Conditions, index: usize) -> Call {
     let seed = conditions.seed.wrapping_add(index as u64);
     let mut noise = conditions.noise.map(|level| Noise::new(level, seed));
     let mut call = HeardCall::new(steps, clock::now(), conditions.clock);
@@ -212,7 +209,7 @@ mod tests {
         let good = measured("a table please");
         assert_eq!(word_delays(&utterance, &good), [ms(103), ms(203)]);
         assert_eq!(word_delays(&utterance, &measured("a cable")), []);
-        let summary = Summary::of(&[utterance.clone()], &[good], |_| true);
+        let summary = Summary::of(std::slice::from_ref(&utterance), &[good], |_| true);
         assert_eq!(summary.final_ms.p50, Some(20.0));
         assert_eq!(summary.partial_ms.count, 2);
         assert!((summary.load - 0.25).abs() < 1e-9);

@@ -69,7 +69,7 @@ enum Command {
         seed: u64,
     },
     /// Count the words that are misheard over a telephone
-    Measure(measure::Options),
+    Measure(Box<measure::Options>),
 }
 
 fn main() -> ExitCode {
