@@ -264,7 +264,7 @@ impl Dialogue {
             // After the callee's own summary and the agent's yes, an `okay` closes it.
             self.confirmed = Some(at);
         } else if (agrees
-            || confirms
+            || (confirms && overrules)
             || (self.last.asks_right && fit.matches)
             || (fit.matches && heard.asks().contains(&Ask::Right))
             || (yes && task.kind == Kind::Message))
