@@ -1,4 +1,4 @@
-//! Whole calls through the telephone line, against a stand-in for its carrier, on virtual time.
+//! Whole calls through the telephone line, against a stand-in for its carrier, on virtual time but for `network`.
 
 #[allow(dead_code, reason = "each test program uses a part of what they share")]
 #[path = "../support/twilio/mod.rs"]
@@ -7,10 +7,15 @@ mod standin;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "each test program uses a part of what they share")]
+#[path = "../process/mod.rs"]
+mod process;
+
 mod bad_input;
 mod calls;
 mod dialing;
 mod incoming;
+mod network;
 mod playout;
 mod referee;
 
