@@ -7,7 +7,11 @@ mod standin;
 #[path = "../support/mod.rs"]
 mod support;
 
-#[allow(dead_code, reason = "each test program uses a part of what they share")]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "each test program uses a part of what they share"
+)]
 #[path = "../process/mod.rs"]
 mod process;
 
