@@ -1,12 +1,13 @@
 //! End of turn: how much silence is needed before the callee is taken to have finished.
 //!
-//! A decision under uncertainty, written as a table: the words so far give a [`Shape`], each shape has the
-//! silence after which going on becomes unlikely, and prosody, the callee's own habit of pausing and the setting
-//! `patience` move it. Re-evaluated whenever words arrive. The values come from pause statistics of telephone
-//! calls (pauses inside a turn: 0.5 to 0.8 s are common, 95th percentile 2.5 s) and from how short an answer can
-//! be when a yes/no question was asked. Decides how long; [`crate::Call`] measures the silence.
+//! A decision under uncertainty. The words so far give a [`Shape`]. Where the shape alone says enough (a yes to a yes/no
+//! question; a number, an address, a name under way), a table says how long to wait. Everywhere else words and voice are
+//! weighed together: a logistic model gives the odds that nothing follows, and the surer it is, the shorter the wait.
+//! Its weights are fitted by `agentphone bench fit` on labelled dialogues (`endpoint/weights.txt`); how well it does, and
+//! on what, is in `docs/turn-taking.md`. The callee's own habit of pausing and the setting `patience` move the result.
+//! Re-evaluated whenever words arrive. Decides how long; [`crate::Call`] measures the silence.
 
-use std::time::Duration;
+use std::{sync::LazyLock, time::Duration};
 
 use crate::{
     Prosody,
@@ -19,6 +20,16 @@ const CAP: Duration = Duration::from_millis(2500);
 const CAP_ALWAYS: Duration = Duration::from_secs(5);
 /// In a menu, the machine lists its choices with pauses.
 const MENU: Duration = Duration::from_millis(2000);
+/// The wait when it is sure that nothing follows, and when it is sure that something does: hesitations rarely last longer.
+const SOONEST: Duration = Duration::from_millis(240);
+const LATEST: Duration = Duration::from_millis(1700);
+/// Waits of the table beyond this are long.
+const LONG: Duration = Duration::from_millis(1200);
+/// The logarithm of the odds at which the wait is halfway between the two, how far around it the wait changes, and how far
+/// doubling patience moves it.
+const HALFWAY: f64 = -0.1;
+const WIDTH: f64 = 0.25;
+const PATIENCE_MOVES: f64 = 1.5;
 
 /// What is known when the callee falls silent.
 #[derive(Debug, Clone, Copy)]
@@ -29,24 +40,139 @@ pub(crate) struct Evidence {
     pub(crate) asked: Asked,
     /// How the voice ended.
     pub(crate) prosody: Prosody,
+    /// The logarithm of the odds that these words end a sentence.
+    pub(crate) ending: f32,
+    /// How many words there are.
+    pub(crate) words: usize,
+    /// How long the callee has spoken in this turn.
+    pub(crate) voiced: Duration,
     /// Whether a menu or another machine is talking.
     pub(crate) menu: bool,
 }
 
-/// Returns the silence that must have passed since the callee's last sound.
-pub(crate) fn required(evidence: Evidence, habit: &Habit, patience: f32) -> Duration {
-    let base = base(evidence.shape, evidence.asked);
-    let voiced = prosody(base, evidence.shape, evidence.prosody);
-    let mut required = habit.stretch(voiced, evidence.shape).min(CAP);
-    if evidence.menu {
-        required = required.max(MENU);
+/// How many numbers the model weighs.
+const FEATURES: usize = END_FEATURES.len();
+/// What they are, in the order of [`crate::Call::end_features`].
+pub const END_FEATURES: [&str; 17] = [
+    "bias",
+    "words: complete",
+    "words: part of an answer",
+    "words: cannot tell",
+    "words: incomplete",
+    "words: none",
+    "log odds of the last two words ending a sentence, halved",
+    "number of words up to 8, in fours",
+    "one word or none",
+    "two words",
+    "voice in the turn up to 1.5 s, in 1.5 s",
+    "pitch slope in 6 semitones",
+    "energy drop in 6 dB",
+    "last voiced run in half seconds",
+    "asked yes or no",
+    "asked for a name",
+    "asked for an amount",
+];
+/// One weight a line, in the order of [`features`]; behind it what it weighs.
+const WEIGHTS_TEXT: &str = include_str!("endpoint/weights.txt");
+
+static WEIGHTS: LazyLock<[f32; FEATURES]> = LazyLock::new(|| {
+    let mut weights = [0.0; FEATURES];
+    let numbers = WEIGHTS_TEXT
+        .lines()
+        .filter_map(|line| line.split_whitespace().next()?.parse().ok());
+    for (weight, number) in weights.iter_mut().zip(numbers) {
+        *weight = number;
     }
-    required
-        .mul_f64(f64::from(clamp_patience(patience)))
-        .min(CAP_ALWAYS)
+    weights
+});
+
+/// Returns the evidence as the numbers that are weighed; `None` where the shape alone decides.
+pub(crate) fn features(evidence: Evidence) -> Option<[f32; FEATURES]> {
+    let Evidence {
+        shape,
+        asked,
+        prosody,
+        ending,
+        words,
+        voiced,
+        ..
+    } = evidence;
+    let weighed = [
+        Shape::Complete,
+        Shape::Part,
+        Shape::Neutral,
+        Shape::Incomplete,
+        Shape::Nothing,
+    ];
+    // Where the voice was not measured, there is nothing to weigh with the words.
+    if prosody == Prosody::default() {
+        return None;
+    }
+    let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
+    let place = weighed.iter().position(|one| *one == shape)?;
+    let is = |yes: bool| f32::from(u8::from(yes));
+    let shapes: [f32; 5] = std::array::from_fn(|index| is(index == place));
+    let [complete, part, neutral, incomplete, nothing] = shapes;
+    Some([
+        1.0,
+        complete,
+        part,
+        neutral,
+        incomplete,
+        nothing,
+        ending / 2.0,
+        words.min(8) as f32 / 4.0,
+        is(words <= 1),
+        is(words == 2),
+        voiced.as_secs_f32().min(1.5) / 1.5,
+        finite(prosody.pitch_slope).clamp(-12.0, 12.0) / 6.0,
+        finite(prosody.energy_drop).clamp(-15.0, 5.0) / 6.0,
+        prosody.last_voiced.as_secs_f32().min(1.0) * 2.0,
+        is(asked == Asked::YesNo),
+        is(asked == Asked::Name),
+        is(asked == Asked::Amount),
+    ])
 }
 
-/// The table. One line a shape: the silence in milliseconds at patience 1.0, with neutral prosody.
+/// Returns the silence that must have passed since the callee's last sound.
+pub(crate) fn required(evidence: Evidence, habit: &Habit, patience: f32) -> Duration {
+    let patience = f64::from(clamp_patience(patience));
+    let base = match features(evidence) {
+        Some(features) => weighed(&features, patience),
+        None => tabled(base(evidence.shape, evidence.asked), patience),
+    };
+    let mut required = habit
+        .stretch(base, evidence.shape)
+        .min(CAP.mul_f64(patience));
+    if evidence.menu {
+        required = required.max(MENU.mul_f64(patience));
+    }
+    required.min(CAP_ALWAYS)
+}
+
+/// The wait by the model.
+fn weighed(features: &[f32; FEATURES], patience: f64) -> Duration {
+    let pairs = features.iter().zip(&*WEIGHTS);
+    let odds: f32 = pairs.map(|(feature, weight)| feature * weight).sum();
+    let from_halfway = (f64::from(odds) - HALFWAY - PATIENCE_MOVES * patience.log2()) / WIDTH;
+    let doubt = 1.0 / (1.0 + from_halfway.exp());
+    let wait = SOONEST + (LATEST - SOONEST).mul_f64(doubt);
+    Duration::from_millis(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// The wait by the table. Patience stretches short waits in full and long ones by its root: what is long enough for nearly
+/// every pause need not be twice as long.
+fn tabled(base: Duration, patience: f64) -> Duration {
+    let stretch = if base > LONG {
+        patience.sqrt()
+    } else {
+        patience
+    };
+    base.mul_f64(stretch)
+}
+
+/// The table. One line a shape: the silence in milliseconds at patience 1.0. Of the shapes that are weighed with the voice,
+/// it holds what is waited for when the voice was not measured.
 fn base(shape: Shape, asked: Asked) -> Duration {
     let ms = match (shape, asked) {
         // A yes or no to a yes/no question, a picked-up phone, a farewell: nothing is missing.
@@ -58,36 +184,21 @@ fn base(shape: Shape, asked: Asked) -> Duration {
         (Shape::Neutral, _) => 600,
         // No words at all: the recogniser is late, or it was noise.
         (Shape::Nothing, _) => 800,
-        (Shape::NumberComplete | Shape::EmailComplete, _) => 500,
-        (Shape::Spelling, _) => 1600,
+        (Shape::NumberComplete, _) => 500,
+        (Shape::EmailComplete, _) => 600,
+        (Shape::NumberLocal, _) => 1000,
         (Shape::Incomplete, _) => 1500,
-        (Shape::Hesitation, _) => 1600,
-        (Shape::NumberUnderWay, _) => 1900,
-        (Shape::EmailUnderWay, _) => 2000,
-        (Shape::Announced, _) => 2200,
+        // Pauses between the groups of what is dictated, and behind an "um", rarely last longer.
+        (
+            Shape::Hesitation
+            | Shape::Spelling
+            | Shape::NumberUnderWay
+            | Shape::EmailUnderWay
+            | Shape::Announced,
+            _,
+        ) => 1700,
     };
     Duration::from_millis(ms)
-}
-
-/// A fall in pitch and energy ends a sentence; a lengthened, level last syllable holds the floor. Moves only the
-/// shapes that words leave open, and by at most a quarter. All zero means "not measured".
-fn prosody(base: Duration, shape: Shape, prosody: Prosody) -> Duration {
-    if !matches!(
-        shape,
-        Shape::Complete | Shape::Neutral | Shape::Part | Shape::Nothing
-    ) || prosody == Prosody::default()
-    {
-        return base;
-    }
-    let falling = prosody.pitch_slope <= -2.5 && prosody.energy_drop <= -4.0;
-    let holding =
-        prosody.pitch_slope.abs() < 1.0 && prosody.last_voiced >= Duration::from_millis(300);
-    match (falling, holding) {
-        (true, _) if shape != Shape::Complete => base.mul_f64(0.8),
-        (true, _) => base.mul_f64(0.95),
-        (_, true) => base.mul_f64(1.25),
-        _ => base,
-    }
 }
 
 fn clamp_patience(patience: f32) -> f32 {
@@ -126,7 +237,7 @@ impl Habit {
         let Some(mean) = self.mean else { return base };
         match shape {
             Shape::Short => base,
-            Shape::Complete | Shape::NumberComplete | Shape::EmailComplete => {
+            Shape::Complete | Shape::NumberComplete | Shape::NumberLocal | Shape::EmailComplete => {
                 let excess = mean.saturating_sub(Duration::from_millis(400));
                 base + excess.mul_f64(0.25).min(Duration::from_millis(200))
             }
@@ -150,42 +261,89 @@ mod tests {
         Evidence {
             shape,
             asked: Asked::Nothing,
-            prosody: Prosody::default(),
+            prosody: Prosody {
+                pitch_slope: -1.0,
+                energy_drop: -3.0,
+                last_voiced: ms(200),
+            },
+            ending: 0.0,
+            words: 3,
+            voiced: ms(800),
             menu: false,
+        }
+    }
+
+    /// A sentence that the words say is whole.
+    fn whole() -> Evidence {
+        Evidence {
+            ending: 2.0,
+            words: 8,
+            voiced: ms(2000),
+            ..evidence(Shape::Complete)
         }
     }
 
     #[test]
     fn complete_words_need_little_and_open_ones_much() {
         let habit = Habit::default();
-        assert!(required(evidence(Shape::Complete), &habit, 1.0) <= ms(350));
+        assert!(required(whole(), &habit, 1.0) <= ms(300));
         assert!(required(evidence(Shape::Incomplete), &habit, 1.0) >= ms(1200));
         assert!(required(evidence(Shape::NumberUnderWay), &habit, 1.0) >= ms(1500));
+        let trailing = Evidence {
+            ending: -4.0,
+            ..evidence(Shape::Complete)
+        };
+        assert!(required(trailing, &habit, 1.0) >= ms(1200));
+    }
+
+    #[test]
+    fn without_a_measured_voice_the_shape_decides() {
+        let unmeasured = Evidence {
+            prosody: Prosody::default(),
+            ..evidence(Shape::Complete)
+        };
+        assert_eq!(required(unmeasured, &Habit::default(), 1.0), ms(330));
+        let broken = Evidence {
+            prosody: Prosody {
+                pitch_slope: f32::NAN,
+                energy_drop: f32::INFINITY,
+                last_voiced: ms(100),
+            },
+            ..whole()
+        };
+        assert!(required(broken, &Habit::default(), 1.0) <= LATEST);
+    }
+
+    #[test]
+    fn every_weight_is_read() {
+        assert_eq!(WEIGHTS_TEXT.lines().count(), FEATURES);
+        assert!(WEIGHTS.iter().filter(|weight| **weight != 0.0).count() >= FEATURES - 2);
     }
 
     #[test]
     fn patience_scales_within_bounds() {
         let habit = Habit::default();
-        let at = |patience| required(evidence(Shape::Complete), &habit, patience);
+        let at = |patience| required(evidence(Shape::NumberLocal), &habit, patience);
         assert_eq!(at(2.0), at(1.0) * 2);
         assert_eq!(at(0.0), at(0.5));
         assert_eq!(at(f32::NAN), at(1.0));
-        assert_eq!(
-            required(evidence(Shape::Announced), &habit, 3.0),
-            CAP_ALWAYS
-        );
+        let long = |patience| required(evidence(Shape::Announced), &habit, patience);
+        assert!(long(3.0) > long(1.0) && long(3.0) < long(1.0) * 2);
+        let weighed = |patience| required(whole(), &habit, patience);
+        assert!(weighed(0.5) <= weighed(1.0) && weighed(1.0) < weighed(3.0));
     }
 
     #[test]
-    fn a_falling_voice_shortens_and_a_held_one_lengthens() {
-        let habit = Habit::default();
+    fn a_fading_voice_shortens_and_a_held_one_lengthens() {
         let with = |prosody| {
+            let evidence = Evidence { prosody, ..whole() };
             required(
                 Evidence {
-                    prosody,
-                    ..evidence(Shape::Neutral)
+                    ending: -1.0,
+                    words: 5,
+                    ..evidence
                 },
-                &habit,
+                &Habit::default(),
                 1.0,
             )
         };
@@ -199,8 +357,7 @@ mod tests {
             energy_drop: -1.0,
             last_voiced: ms(420),
         };
-        assert!(with(falling) < with(Prosody::default()));
-        assert!(with(holding) > with(Prosody::default()));
+        assert!(with(falling) < with(holding));
     }
 
     #[test]
@@ -210,10 +367,11 @@ mod tests {
             habit.on_pause(ms(1000));
         }
         assert!(required(evidence(Shape::Neutral), &habit, 1.0) >= ms(1000));
-        assert!(required(evidence(Shape::Complete), &habit, 1.0) > ms(400));
+        assert!(required(whole(), &habit, 1.0) > required(whole(), &Habit::default(), 1.0));
         assert_eq!(required(evidence(Shape::Short), &habit, 1.0), ms(300));
+        let before = required(evidence(Shape::Neutral), &habit, 1.0);
         habit.on_pause(ms(20_000));
-        assert!(required(evidence(Shape::Neutral), &habit, 1.0) <= ms(1200));
+        assert_eq!(required(evidence(Shape::Neutral), &habit, 1.0), before);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod barge_in;
 mod call;
 mod chunk;
 mod config;
+mod ending;
 mod endpoint;
 mod event;
 mod history;
@@ -30,6 +31,7 @@ mod words;
 
 pub use call::{Call, Counters};
 pub use config::{CallConfig, Phrases, Voicemail};
+pub use endpoint::END_FEATURES;
 pub use event::*;
 pub use replay::{FirstDifference, Recording, replay, run};
 pub use timer::Timer;

@@ -6,6 +6,10 @@
 
 use crate::words;
 
+mod entity;
+
+use entity::{address, is_amount, letters, number};
+
 /// What the words so far look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -27,6 +31,8 @@ pub(crate) enum Shape {
     Announced,
     /// Digits that are not a whole number yet.
     NumberUnderWay,
+    /// As many digits as a local telephone number has, which may be the first of more.
+    NumberLocal,
     /// As many digits as a telephone number has.
     NumberComplete,
     /// An e-mail address without its end.
@@ -304,44 +310,6 @@ fn is_yes_no(tokens: &[String]) -> bool {
     tokens.len() <= 5 && tokens.iter().all(|token| WORDS.contains(&token.as_str()))
 }
 
-const DIGITS: &[&str] = &[
-    "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
-];
-const NUMBERS: &[&str] = &[
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
-    "thirty",
-    "forty",
-    "fifty",
-    "sixty",
-    "seventy",
-    "eighty",
-    "ninety",
-    "hundred",
-    "half",
-    "quarter",
-    "noon",
-    "midnight",
-    "o'clock",
-    "double",
-    "triple",
-];
-
-fn is_amount(token: &str) -> bool {
-    DIGITS[2..].contains(&token)
-        || NUMBERS.contains(&token)
-        || token.chars().any(|c| c.is_ascii_digit())
-}
-
 fn ends_in_time(tokens: &[String]) -> bool {
     const TAILS: &[&str] = &[
         "pm", "p.m", "am", "a.m", "o'clock", "tonight", "tomorrow", "today", "noon", "thirty",
@@ -350,74 +318,6 @@ fn ends_in_time(tokens: &[String]) -> bool {
     tokens
         .last()
         .is_some_and(|token| TAILS.contains(&token.as_str()) || token.contains(':'))
-}
-
-/// How many digits a token stands for when somebody dictates a number.
-fn digits(token: &str) -> usize {
-    let written = token.chars().filter(char::is_ascii_digit).count();
-    if written > 0
-        && token
-            .chars()
-            .all(|c| c.is_ascii_digit() || "-+()".contains(c))
-    {
-        written
-    } else if DIGITS.contains(&token) {
-        1
-    } else if NUMBERS[..18].contains(&token) && token != "hundred" {
-        2
-    } else {
-        0
-    }
-}
-
-/// A dictated number: the digits at the end of the words.
-fn number(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let run = tokens.iter().rev().take_while(|token| {
-        digits(token) > 0 || ["double", "triple", "area", "code", "and"].contains(&token.as_str())
-    });
-    let count: usize = run.map(|token| digits(token)).sum();
-    let expected = asked == Asked::Number;
-    match count {
-        0 => None,
-        // Seven local digits are whole only with a pause; ten are a North American number, eleven one with its 1.
-        10.. => Some(Shape::NumberComplete),
-        1..10 if expected => Some(Shape::NumberUnderWay),
-        // "four one five" without having been asked: a number has begun. "seven thirty" has not.
-        3..10 if tokens.iter().rev().take(3).all(|token| digits(token) == 1) => {
-            Some(Shape::NumberUnderWay)
-        }
-        _ => None,
-    }
-}
-
-/// An e-mail address, spoken or written.
-fn address(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let has_at = tokens.iter().any(|token| token.contains('@'))
-        || tokens.iter().skip(1).any(|token| token == "at") && asked == Asked::Email;
-    let ended = tokens.last().is_some_and(|token| {
-        const ENDS: &[&str] = &[
-            "com", "org", "net", "edu", "gov", "io", "co", "uk", "de", "es", "fr", "us", "ca",
-        ];
-        ENDS.contains(&token.rsplit('.').next().unwrap_or(token))
-            && (tokens.len() > 1 || token.contains('@'))
-    });
-    match (has_at, asked == Asked::Email) {
-        (true, _) | (_, true) if ended => Some(Shape::EmailComplete),
-        (true, _) => Some(Shape::EmailUnderWay),
-        (false, true) if !is_yes_no(tokens) => Some(Shape::EmailUnderWay),
-        _ => None,
-    }
-}
-
-/// Letters spelled one by one: at least two at the end, or one when spelling was asked for.
-fn letters(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let run = tokens
-        .iter()
-        .rev()
-        .take_while(|token| token.chars().count() == 1 && token.chars().all(char::is_alphabetic))
-        .count();
-    let needed = if asked == Asked::Spelling { 1 } else { 2 };
-    (run >= needed).then_some(Shape::Spelling)
 }
 
 #[cfg(test)]

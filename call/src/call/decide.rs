@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use super::{Call, Phase};
 use crate::{
-    Action, Speaker, Timer, Turn,
+    Action, Speaker, Timer, Turn, ending,
     endpoint::{self, Evidence},
     latency::Marks,
     notes,
     reply::Purpose,
     shape::{self, Shape},
+    turn::CalleeTurn,
     words,
 };
 
@@ -55,13 +56,8 @@ impl Call {
             return;
         }
         let Some(turn) = &self.turn else { return };
-        let shape = shape::shape(&turn.text(), self.asked, self.callee_turns == 0);
-        let evidence = Evidence {
-            shape,
-            asked: self.asked,
-            prosody: turn.prosody,
-            menu: self.menu && !words::is_person(&words::tokens(&turn.text())),
-        };
+        let evidence = self.evidence(turn);
+        let shape = evidence.shape;
         let required = endpoint::required(evidence, &self.habit, self.config.patience);
         let due = turn.last_sound + required;
         let due = turn.hold_until.map_or(due, |until| until.max(due));
@@ -89,6 +85,35 @@ impl Call {
         } else {
             self.drop_noise();
         }
+    }
+
+    /// Everything known about whether the open turn is over.
+    fn evidence(&self, turn: &CalleeTurn) -> Evidence {
+        let text = turn.text();
+        let tokens = words::tokens(&text);
+        Evidence {
+            shape: shape::shape(&text, self.asked, self.callee_turns == 0),
+            asked: self.asked,
+            prosody: turn.prosody,
+            ending: ending::log_odds(&tokens),
+            words: tokens.len(),
+            voiced: turn.voiced,
+            menu: self.menu && !words::is_person(&tokens),
+        }
+    }
+
+    /// Returns what is known about the end of the callee's open turn as the numbers that are weighed (see
+    /// `endpoint`), for whoever fits the weights; `None` when no turn is open, or its words alone decide.
+    #[must_use]
+    pub fn end_features(&self) -> Option<Vec<f32>> {
+        let evidence = self.evidence(self.turn.as_ref()?);
+        endpoint::features(evidence).map(Vec::from)
+    }
+
+    /// Returns the words of the callee's open turn so far.
+    #[must_use]
+    pub fn open_words(&self) -> String {
+        self.turn.as_ref().map(CalleeTurn::text).unwrap_or_default()
     }
 
     /// The callee has not finished after all.
