@@ -1,9 +1,9 @@
 # The only list of commands. `make` shows it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint bench bench-audio speech-model expect clean
+.PHONY: help setup build demo test check fmt lint bench bench-audio speech-model endpoint-model expect clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Install the system packages that are missing (apt on Debian and Ubuntu)
 	@scripts/setup
@@ -35,6 +35,9 @@ speech-model: setup ## Make the recogniser's models again from their sources; a 
 	cargo run --locked -p speechmodel -- language
 	cargo run --locked -p speechmodel -- dictionary
 	cargo run --locked -p speechmodel -- repair
+
+endpoint-model: build bench-audio ## Fit the weights by which the end of a turn is decided
+	target/release/agentphone bench fit --part tuning --line quiet --size 80
 
 expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
 	UPDATE_EXPECT=1 cargo test --locked --workspace

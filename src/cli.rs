@@ -16,6 +16,7 @@ use crate::{
     store::DataFolder,
 };
 
+mod bench;
 mod call;
 mod client;
 mod demo;
@@ -61,6 +62,11 @@ enum Command {
     /// Works whether or not a server is running on the same data folder.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Measure turn-taking, hearing and capacity
+    ///
+    /// docs/turn-taking.md says how each figure is defined.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Work for a server of this program, on standard input and output
     #[command(subcommand, hide = true)]
     Worker(Worker),
@@ -133,6 +139,7 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => in_runtime(doctor::run(command)),
         Command::Call(command) => in_runtime(call::run(*command)),
         Command::Keys(command) => in_runtime(keys::run(command)),
+        Command::Bench(command) => in_runtime(bench::run(command)),
     };
     match done {
         Ok(status) => status,

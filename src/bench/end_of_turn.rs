@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The settings of patience at which the curve is measured; 1.0 is the default and gives the figures themselves.
-pub const PATIENCE: [f32; 9] = [0.5, 0.6, 0.75, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0];
+pub const PATIENCE: [f32; 9] = [0.5, 0.7, 0.85, 1.0, 1.2, 1.4, 1.7, 2.2, 3.0];
 /// The default.
 const DEFAULT: f32 = 1.0;
 /// What rivals wait after the last sound with their default timers, in milliseconds: the part of their rule that is a
@@ -119,7 +119,8 @@ pub fn measure(
             outcomes = all.into_iter().flatten().collect();
         }
         curve.push(Point {
-            setting: f64::from(patience),
+            // As it is written, not as it is kept.
+            setting: (f64::from(patience) * 100.0).round() / 100.0,
             figures: Figures::of(outcomes.iter()),
         });
     }

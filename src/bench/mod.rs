@@ -7,7 +7,10 @@
 pub mod barge_in;
 pub mod dialogue;
 pub mod end_of_turn;
+pub mod examples;
+pub mod fit;
 pub mod library;
+pub mod report;
 pub mod run;
 pub mod speech;
 pub mod stage;

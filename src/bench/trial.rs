@@ -95,7 +95,8 @@ pub struct Pause {
 }
 
 /// What surrounds a pause.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum PauseKind {
     /// The words before it want more: "I would like to …".
     Incomplete,

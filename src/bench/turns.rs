@@ -34,18 +34,19 @@ const FIXED_STEP: u64 = 50;
 const AUDIBLE: u16 = 100;
 
 /// What happened at one pause.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct PauseOutcome {
     /// What surrounds it.
     pub kind: PauseKind,
     /// How long it was.
+    #[serde(serialize_with = "as_ms")]
     pub length: Duration,
     /// Whether somebody cut in.
     pub cut: bool,
 }
 
 /// What happened at one turn.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TurnOutcome {
     /// Which trial.
     pub trial: String,
@@ -56,9 +57,19 @@ pub struct TurnOutcome {
     /// Every pause.
     pub pauses: Vec<PauseOutcome>,
     /// From the true end to the decision; [`NEVER`] without one.
+    #[serde(serialize_with = "as_ms")]
     pub delay: Duration,
     /// From the true end to the agent's first sound on the wire, if it was silent at the end and spoke.
+    #[serde(serialize_with = "as_maybe_ms")]
     pub felt: Option<Duration>,
+}
+
+fn as_ms<S: serde::Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(ms(*value))
+}
+
+fn as_maybe_ms<S: serde::Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
+    value.map(ms).serialize(to)
 }
 
 /// A turn on the call's own time.

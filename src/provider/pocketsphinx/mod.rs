@@ -131,6 +131,12 @@ impl SpeechToText for PocketSphinx {
     }
 }
 
+/// Returns our language model of phone conversations, in ARPA's format, for what else is counted from it.
+#[must_use]
+pub fn phone_model() -> &'static str {
+    recogniser::phone_model()
+}
+
 /// Runs a worker; see [`crate::worker`].
 pub(crate) fn run_worker(models: &Path) -> ExitCode {
     worker::run(models)

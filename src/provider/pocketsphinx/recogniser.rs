@@ -30,6 +30,11 @@ const GENERIC_SHARE: f32 = 0.05;
 /// How much the language counts against the sound. The library's own 6.5 mishears as much and takes a third longer.
 const LANGUAGE_WEIGHT: f64 = 8.0;
 
+/// Returns our language model of phone conversations, in ARPA's format.
+pub(super) fn phone_model() -> &'static str {
+    std::str::from_utf8(PHONE_MODEL).unwrap_or_default()
+}
+
 /// Returns everything that decides which words a recogniser makes of sound, but for the generic models: our models and
 /// the very text of the code, so that answers of another version are never taken for this one's.
 pub(super) fn parts() -> [&'static [u8]; 8] {

@@ -1,0 +1,48 @@
+//! What a run measured, as JSON: the figures, what they were measured on, and nothing that differs between two machines
+//! but times of computing, which say so by their names.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+mod html;
+mod trace;
+
+pub use self::{html::Page, trace::Trace};
+
+use super::{end_of_turn::EndOfTurn, stats::Percentiles};
+
+/// A run of the harness.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Of this program.
+    pub version: &'static str,
+    /// What everything was drawn from.
+    pub seed: u64,
+    /// Trials a group.
+    pub size: usize,
+    /// `tuning` or `held_out`.
+    pub part: &'static str,
+    /// The recordings.
+    pub audio: Audio,
+    /// When the engine takes its turn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_of_turn: Option<EndOfTurn>,
+    /// The silence that the callee felt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub felt_silence_ms: Option<Percentiles>,
+    /// Figures of the other experiments, by name.
+    #[serde(flatten)]
+    pub others: BTreeMap<&'static str, serde_json::Value>,
+}
+
+/// The recordings of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Audio {
+    /// SHA-256 over all of them and their transcripts.
+    pub hash: String,
+    /// How many there are.
+    pub recordings: usize,
+    /// The folders that were read.
+    pub folders: Vec<String>,
+}

@@ -1,0 +1,349 @@
+//! `agentphone bench`: measures turn-taking on recorded sound, shows the figures, and writes them as JSON.
+
+use std::{
+    collections::BTreeMap,
+    io::{IsTerminal, stderr},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+};
+
+use call::CallConfig;
+use clap::{Args, Subcommand, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Failure, say};
+use crate::{
+    bench::{
+        Trial, dialogue,
+        end_of_turn::{self, EndOfTurn},
+        examples, fit,
+        library::{Library, Part},
+        report::{Audio, Page, Report, Trace},
+        run::play_all,
+        stage::{Played, Stage},
+        stats::Percentiles,
+        turns::Figures,
+    },
+    config::Config,
+    driver::clock,
+    provider::{
+        flite::instant::InstantFlite,
+        pocketsphinx::{lockstep::LockStep, phone_model},
+    },
+};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Measure when the agent takes its turn: mid-turn pauses cut, and the delay after true ends
+    Turns(Options),
+    /// Fit the weights by which the end of a turn is decided, on the tuning part, and write them
+    ///
+    /// For those who change the engine: `make endpoint-model` runs this.
+    Fit {
+        #[command(flatten)]
+        options: Options,
+        /// The project's folder, where the files are
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        project: PathBuf,
+    },
+}
+
+/// What every experiment can be told.
+#[derive(Debug, Args)]
+pub(super) struct Options {
+    /// Recordings: a folder with a MANIFEST.md, or a manifest; may be given more than once
+    ///
+    /// Without any, and when `make bench-audio` was run here, what it gathered; otherwise Flite's sentences alone.
+    #[arg(long, value_name = "DIR")]
+    audio: Vec<PathBuf>,
+    /// Draw trials from this seed: the same gives the same figures on any machine
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// How many trials of each group
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    size: usize,
+    /// Which recordings and sentences: those that the engine may be tuned on, or those kept to check it with
+    #[arg(long, value_enum, default_value_t = WhichPart::HeldOut)]
+    part: WhichPart,
+    /// Only trials on lines of this kind: quiet, echo, loss, "noise at 10 dB", "babble at 5 dB", …
+    #[arg(long, value_name = "NAME")]
+    line: Option<String>,
+    /// Trials that are played at the same time; changes no figure [default: all processors]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Write the figures to this file
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write a report for people to this file: tables, curves, histograms, and any trial as a timeline
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Keep what the recogniser answered in this file, so that a second run need not compute it
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhichPart {
+    Tuning,
+    HeldOut,
+}
+
+/// Where `make bench-audio` puts what it gathers.
+const GATHERED: &str = "target/bench-audio";
+
+pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
+    // Trials are played in runtimes of their own, which must not be made inside this one.
+    let work = tokio::task::spawn_blocking(move || match command {
+        Command::Turns(options) => options.turns(),
+        Command::Fit { options, project } => options.fit(&project),
+    });
+    work.await?
+}
+
+impl Options {
+    fn turns(&self) -> Result<ExitCode, Failure> {
+        let (library, mut report) = self.prepare()?;
+        let trials = self.trials(&library)?;
+        let (stage, answers) = self.stage()?;
+        let bar = progress("turns", end_of_turn::plays(&trials));
+        let traces = Mutex::new(BTreeMap::new());
+        let result = end_of_turn::measure(
+            &stage,
+            &trials,
+            self.threads(),
+            &|| bar.inc(1),
+            &|trial: &Trial, played: &Played| {
+                if self.html.is_some() {
+                    let trace = Trace::of(trial, played);
+                    let mut traces = traces.lock().unwrap_or_else(PoisonError::into_inner);
+                    traces.insert(trial.id.clone(), trace);
+                }
+            },
+        )?;
+        bar.finish_and_clear();
+        self.keep(&answers)?;
+        show_turns(&result.end_of_turn, &result.felt_silence);
+        report.end_of_turn = Some(result.end_of_turn);
+        report.felt_silence_ms = Some(result.felt_silence);
+        let traces = traces.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let traces: Vec<_> = traces.into_values().collect();
+        self.write(&Page {
+            report: &report,
+            turns: &result.turns,
+            traces: &traces,
+        })
+    }
+
+    fn fit(&self, project: &Path) -> Result<ExitCode, Failure> {
+        let endings = fit::endings::table(phone_model());
+        write_file(&project.join("call/src/ending/odds.txt"), &endings)?;
+        let (library, _) = self.prepare()?;
+        let trials = self.trials(&library)?;
+        let (mut stage, answers) = self.stage()?;
+        // So patient that the core takes no turn before it was asked what it knows.
+        stage.config.patience = 3.0;
+        let bar = progress("fit", trials.len());
+        let origin = clock::now();
+        let found = play_all(
+            &stage,
+            &trials,
+            self.threads(),
+            || bar.inc(1),
+            |trial, played| examples::of(trial, played, origin),
+        )?;
+        bar.finish_and_clear();
+        self.keep(&answers)?;
+        let found: Vec<_> = found.into_iter().flatten().collect();
+        let fit = fit::fit(&found).ok_or_else(|| {
+            Failure("There are too few silences to fit anything to; use a larger --size.".into())
+        })?;
+        let line = |(weight, name): (&f64, &&str)| format!("{weight:+.3} {name}\n");
+        let text: String = fit
+            .weights
+            .iter()
+            .zip(&call::END_FEATURES)
+            .map(line)
+            .collect();
+        say(&text);
+        say(&format!(
+            "{} ends, {} pauses; an end has the better odds in {:.1}% of the pairs",
+            fit.ends,
+            fit.pauses,
+            fit.separation * 100.0
+        ));
+        write_file(&project.join("call/src/endpoint/weights.txt"), &text)?;
+        say("Build again to use them.");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn trials(&self, library: &Library) -> Result<Vec<Trial>, Failure> {
+        let mut trials = dialogue::turns(library, self.seed, self.size, self.part())?;
+        if let Some(line) = &self.line {
+            trials.retain(|trial| trial.line == line);
+        }
+        if trials.is_empty() {
+            return Err(Failure(
+                "There are no trials: choose another --line, a larger --size, or more --audio."
+                    .into(),
+            ));
+        }
+        Ok(trials)
+    }
+
+    fn part(&self) -> Part {
+        match self.part {
+            WhichPart::Tuning => Part::Tuning,
+            WhichPart::HeldOut => Part::HeldOut,
+        }
+    }
+
+    fn threads(&self) -> usize {
+        let all = || thread::available_parallelism().map_or(1, usize::from);
+        self.threads.unwrap_or_else(all)
+    }
+
+    fn prepare(&self) -> Result<(Library, Report), Failure> {
+        let mut folders = self.audio.clone();
+        let gathered = PathBuf::from(GATHERED);
+        if folders.is_empty() && gathered.is_dir() {
+            folders.push(gathered);
+        }
+        let library = Library::load(&folders)?;
+        let report = Report {
+            version: env!("CARGO_PKG_VERSION"),
+            seed: self.seed,
+            size: self.size,
+            part: match self.part {
+                WhichPart::Tuning => "tuning",
+                WhichPart::HeldOut => "held_out",
+            },
+            audio: Audio {
+                hash: library.hash.clone(),
+                recordings: library.recordings.len(),
+                folders: folders.iter().map(|f| f.display().to_string()).collect(),
+            },
+            end_of_turn: None,
+            felt_silence_ms: None,
+            others: BTreeMap::new(),
+        };
+        Ok((library, report))
+    }
+
+    /// Makes the stage, with the recogniser of the default configuration.
+    fn stage(&self) -> Result<(Stage, LockStep), Failure> {
+        let config = Config::load(None, std::iter::empty())?;
+        let program = std::env::current_exe()?;
+        let hearing = LockStep::new(&config.stt.pocketsphinx.models, &program);
+        if let Some(file) = &self.answers {
+            hearing.remember(file);
+        }
+        let stage = Stage {
+            stt: Arc::new(hearing.clone()),
+            tts: InstantFlite::default(),
+            config: CallConfig::default(),
+        };
+        Ok((stage, hearing))
+    }
+
+    fn keep(&self, hearing: &LockStep) -> Result<(), Failure> {
+        match &self.answers {
+            Some(file) => Ok(hearing.save(file)?),
+            None => Ok(()),
+        }
+    }
+
+    fn write(&self, page: &Page<'_>) -> Result<ExitCode, Failure> {
+        if let Some(file) = &self.json {
+            let mut text = serde_json::to_string_pretty(page.report)?;
+            text.push('\n');
+            write_file(file, &text)?;
+            say(&format!("figures: {}", file.display()));
+        }
+        if let Some(file) = &self.html {
+            write_file(file, &page.write()?)?;
+            say(&format!("report: {}", file.display()));
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
+    std::fs::write(file, text)
+        .map_err(|error| Failure(format!("{} cannot be written: {error}.", file.display())))
+}
+
+/// A bar on a terminal; nothing elsewhere.
+fn progress(what: &str, steps: usize) -> ProgressBar {
+    if !stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new(steps as u64);
+    let style = ProgressStyle::with_template("{msg:10} {bar:40} {pos}/{len}, {eta} left");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar.with_message(what.to_owned())
+}
+
+fn show_turns(found: &EndOfTurn, felt: &Percentiles) {
+    say("ends of turn                       turns pauses   cut  entity   p50   p90   p95 ms");
+    let line = |name: &str, figures: &Figures| {
+        say(&format!(
+            "  {name:32} {:5} {:6} {:>5} {:>7} {:>5} {:>5} {:>5}",
+            figures.turns,
+            figures.pauses,
+            percent(figures.cut_share),
+            percent(figures.entity_cut_share),
+            whole(figures.delay_ms.p50),
+            whole(figures.delay_ms.p90),
+            whole(figures.delay_ms.p95),
+        ));
+    };
+    line("all", &found.figures);
+    for (group, figures) in &found.by_group {
+        line(group, figures);
+    }
+    for point in &found.curve {
+        line(&format!("patience {}", point.setting), &point.figures);
+    }
+    for point in &found.fixed_silence {
+        line(
+            &format!("fixed silence {} ms", point.setting),
+            &point.figures,
+        );
+    }
+    for (kind, share) in &found.cut_by_pause {
+        say(&format!(
+            "  cut at pauses, {kind:20} {} of {}",
+            percent(share.share),
+            share.count
+        ));
+    }
+    say("delay p50/p90 at the same share of cut pauses: engine, best fixed silence");
+    for row in &found.compared {
+        let pair = |delays: Option<[f64; 2]>| {
+            delays.map_or("-".to_owned(), |[p50, p90]| format!("{p50:.0}/{p90:.0}"))
+        };
+        say(&format!(
+            "  {:>4}  {:>10}  {:>10}",
+            percent(Some(row.cut_share)),
+            pair(row.engine_ms),
+            pair(row.fixed_ms)
+        ));
+    }
+    say(&format!(
+        "felt silence, on the wire: p50 {} ms, p95 {} ms",
+        whole(felt.p50),
+        whole(felt.p95)
+    ));
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("-".to_owned(), |share| format!("{:.1}%", share * 100.0))
+}
+
+fn whole(ms: Option<f64>) -> String {
+    ms.map_or("-".to_owned(), |ms| format!("{ms:.0}"))
+}
