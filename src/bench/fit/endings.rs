@@ -65,7 +65,8 @@ fn log_odds(log10: f64) -> f64 {
 
 /// Whether it is a word, and no mark and no letter.
 fn is_word(word: &str) -> bool {
-    !word.starts_with('<') && !(word.len() == 2 && word.ends_with('.'))
+    let letter = word.len() == 2 && word.ends_with('.');
+    !letter && !word.starts_with('<')
 }
 
 /// As the core has words.
