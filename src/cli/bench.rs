@@ -16,12 +16,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{Failure, say};
 use crate::{
     bench::{
-        Trial, dialogue,
+        Trial, barge_in, dialogue,
         end_of_turn::{self, EndOfTurn},
         examples, fit,
         library::{Library, Part},
         report::{Audio, Page, Report, Trace},
         run::play_all,
+        speech,
         stage::{Played, Stage},
         stats::Percentiles,
         turns::Figures,
@@ -38,6 +39,18 @@ use crate::{
 pub(super) enum Command {
     /// Measure when the agent takes its turn: mid-turn pauses cut, and the delay after true ends
     Turns(Options),
+    /// Measure what happens when something is heard over the agent's speech: words, a listener's sounds, coughs, echo
+    BargeIn {
+        #[command(flatten)]
+        options: Options,
+        /// How many trials with nothing but the agent's own echo
+        #[arg(long, value_name = "N", default_value_t = 100)]
+        echoes: usize,
+    },
+    /// Measure how many words the recogniser mishears, and how late words come
+    ///
+    /// Words are the same on any machine; the times are computing on this one.
+    Speech(Options),
     /// Fit the weights by which the end of a turn is decided, on the tuning part, and write them
     ///
     /// For those who change the engine: `make endpoint-model` runs this.
@@ -97,6 +110,8 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     // Trials are played in runtimes of their own, which must not be made inside this one.
     let work = tokio::task::spawn_blocking(move || match command {
         Command::Turns(options) => options.turns(),
+        Command::BargeIn { options, echoes } => options.barge_in(echoes),
+        Command::Speech(options) => options.speech(),
         Command::Fit { options, project } => options.fit(&project),
     });
     work.await?
@@ -133,6 +148,49 @@ impl Options {
             report: &report,
             turns: &result.turns,
             traces: &traces,
+        })
+    }
+
+    fn barge_in(&self, echoes: usize) -> Result<ExitCode, Failure> {
+        let (library, mut report) = self.prepare()?;
+        let trials = dialogue::barge_in(&library, self.seed, self.size, echoes, self.part())?;
+        let trials = self.on_line(trials)?;
+        let (stage, answers) = self.stage()?;
+        let bar = progress("barge-in", barge_in::plays(&trials));
+        let (found, _) = barge_in::measure(&stage, &trials, self.threads(), || bar.inc(1))?;
+        bar.finish_and_clear();
+        self.keep(&answers)?;
+        let figures = serde_json::to_value(&found)?;
+        say(&serde_json::to_string_pretty(&figures)?);
+        report.others.insert("barge_in", figures);
+        self.write(&Page {
+            report: &report,
+            turns: &[],
+            traces: &[],
+        })
+    }
+
+    fn speech(&self) -> Result<ExitCode, Failure> {
+        let (library, mut report) = self.prepare()?;
+        let config = Config::load(None, std::iter::empty())?;
+        let program = std::env::current_exe()?;
+        let models = &config.stt.pocketsphinx.models;
+        let found = speech::run(
+            &library,
+            self.part(),
+            self.size,
+            self.seed,
+            &program,
+            models,
+        )
+        .map_err(Failure)?;
+        let figures = serde_json::to_value(&found)?;
+        say(&serde_json::to_string_pretty(&figures)?);
+        report.others.insert("speech", figures);
+        self.write(&Page {
+            report: &report,
+            turns: &[],
+            traces: &[],
         })
     }
 
@@ -179,7 +237,10 @@ impl Options {
     }
 
     fn trials(&self, library: &Library) -> Result<Vec<Trial>, Failure> {
-        let mut trials = dialogue::turns(library, self.seed, self.size, self.part())?;
+        self.on_line(dialogue::turns(library, self.seed, self.size, self.part())?)
+    }
+
+    fn on_line(&self, mut trials: Vec<Trial>) -> Result<Vec<Trial>, Failure> {
         if let Some(line) = &self.line {
             trials.retain(|trial| trial.line == line);
         }
