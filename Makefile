@@ -37,7 +37,7 @@ speech-model: setup ## Make the recogniser's models again from their sources; a 
 	cargo run --locked -p speechmodel -- repair
 
 endpoint-model: build bench-audio ## Fit the weights by which the end of a turn is decided
-	target/release/agentphone bench fit --part tuning --line quiet --size 80
+	target/release/agentphone bench fit --part tuning --line quiet --size 60
 
 expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
 	UPDATE_EXPECT=1 cargo test --locked --workspace

@@ -123,7 +123,8 @@ mod tests {
             );
         }
         assert!(means[0] > 30.0 && means[0] < 41.0, "{}", means[0]);
-        assert!((means.last().unwrap() - 20.0).abs() < 0.5);
+        // What was expected at first is nearly forgotten after 20 s.
+        assert!((means.last().unwrap() - 20.0).abs() < 1.0);
         assert!(means.is_sorted_by(|a, b| a >= b));
     }
 
