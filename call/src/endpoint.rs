@@ -46,6 +46,8 @@ pub(crate) struct Evidence {
     pub(crate) words: usize,
     /// How long the callee has spoken in this turn.
     pub(crate) voiced: Duration,
+    /// Whether this is the first thing that the callee says.
+    pub(crate) first: bool,
     /// Whether a menu or another machine is talking.
     pub(crate) menu: bool,
 }
@@ -95,6 +97,7 @@ pub(crate) fn features(evidence: Evidence) -> Option<[f32; FEATURES]> {
         ending,
         words,
         voiced,
+        first,
         ..
     } = evidence;
     let weighed = [
@@ -104,8 +107,9 @@ pub(crate) fn features(evidence: Evidence) -> Option<[f32; FEATURES]> {
         Shape::Incomplete,
         Shape::Nothing,
     ];
-    // Where the voice was not measured, there is nothing to weigh with the words.
-    if prosody == Prosody::default() {
+    // Where the voice was not measured, there is nothing to weigh with the words. And whoever picks up says who they are
+    // and waits, however little that looks like a sentence.
+    if prosody == Prosody::default() || first {
         return None;
     }
     let finite = |value: f32| if value.is_finite() { value } else { 0.0 };
@@ -269,6 +273,7 @@ mod tests {
             ending: 0.0,
             words: 3,
             voiced: ms(800),
+            first: false,
             menu: false,
         }
     }
@@ -297,12 +302,17 @@ mod tests {
     }
 
     #[test]
-    fn without_a_measured_voice_the_shape_decides() {
+    fn without_a_measured_voice_or_a_turn_before_the_shape_decides() {
         let unmeasured = Evidence {
             prosody: Prosody::default(),
             ..evidence(Shape::Complete)
         };
         assert_eq!(required(unmeasured, &Habit::default(), 1.0), ms(330));
+        let first = Evidence {
+            first: true,
+            ..evidence(Shape::Complete)
+        };
+        assert_eq!(required(first, &Habit::default(), 1.0), ms(330));
         let broken = Evidence {
             prosody: Prosody {
                 pitch_slope: f32::NAN,

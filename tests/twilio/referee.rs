@@ -3,6 +3,7 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    sync::LazyLock,
 };
 
 use protocol::twilio::{
@@ -11,19 +12,22 @@ use protocol::twilio::{
 };
 use serde_json::{Value, json};
 
-/// Asks the referee. Returns its answers in order.
-fn ask(questions: &[Value]) -> Vec<Value> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let made = Command::new(format!("{root}/scripts/referee"))
-        .output()
-        .expect("a shell");
+/// The referee's Python. Installed by the first test that asks; the others wait for it.
+static PYTHON: LazyLock<String> = LazyLock::new(|| {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/referee");
+    let made = Command::new(script).output().expect("a shell");
     assert!(
         made.status.success(),
         "scripts/referee could not install the referee; it needs python3 with venv, and PyPI:\n{}",
         String::from_utf8_lossy(&made.stderr)
     );
-    let python = String::from_utf8(made.stdout).expect("a path");
-    let mut referee = Command::new(python.trim())
+    String::from_utf8(made.stdout).expect("a path")
+});
+
+/// Asks the referee. Returns its answers in order.
+fn ask(questions: &[Value]) -> Vec<Value> {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let mut referee = Command::new(PYTHON.trim())
         .arg(format!("{root}/tests/twilio/referee.py"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

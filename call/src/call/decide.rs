@@ -98,6 +98,7 @@ impl Call {
             ending: ending::log_odds(&tokens),
             words: tokens.len(),
             voiced: turn.voiced,
+            first: self.callee_turns == 0,
             menu: self.menu && !words::is_person(&tokens),
         }
     }
