@@ -14,7 +14,8 @@ build: setup ## Build the optimised program: target/release/agentphone
 demo: build ## Install, build and make one whole call, here, with no account anywhere
 	target/release/agentphone demo
 
-test: setup ## Run all tests
+test: ## Run all tests
+	@scripts/setup test
 	cargo test --locked --workspace
 
 check: fmt lint test ## All that must pass before a change lands
