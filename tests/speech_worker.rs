@@ -70,6 +70,7 @@ async fn answer(stream: &mut SttStream, expected: u32) -> (String, usize) {
                 assert_eq!(mark, Some(expected));
                 return (text, partials);
             }
+            SttEvent::Hint(hint) => panic!("{hint:?}"),
             SttEvent::Failed(error) => panic!("{error}"),
         }
     }

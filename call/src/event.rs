@@ -205,8 +205,19 @@ pub enum WordsEvent {
         /// Set when this answers an [`Action::Flush`]: everything given before it is now transcribed.
         mark: Option<FlushMark>,
     },
+    /// A recogniser with an ear of its own for turns says what it makes of this one. Evidence, not a decision.
+    Hint(TurnHint),
     /// The recogniser failed and no replacement could be started.
     Failed,
+}
+
+/// What a recogniser makes of the callee's turn, from what it hears in the sound beside words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TurnHint {
+    /// The turn is over, with this confidence in percent, 0 to 100.
+    Over(u8),
+    /// It was said to be over, and is not.
+    GoesOn,
 }
 
 /// What the language model reports for one generation.

@@ -27,6 +27,8 @@ pub(crate) struct CalleeTurn {
     pub(crate) words_at: Option<Instant>,
     /// When the silence became long enough, unless the callee went on.
     pub(crate) decided: Option<Instant>,
+    /// How sure the recogniser is that the turn is over, in percent, since its last stretch began.
+    pub(crate) over: Option<u8>,
     /// Not over before this instant, however long the silence.
     pub(crate) hold_until: Option<Instant>,
     /// Speculative requests made of the model.
@@ -50,6 +52,7 @@ impl CalleeTurn {
             flush: None,
             words_at: None,
             decided: None,
+            over: None,
             hold_until: None,
             tries: 0,
             pause: None,
@@ -61,6 +64,7 @@ impl CalleeTurn {
 
     /// A stretch of voice begins at `since`.
     pub(crate) fn begin_stretch(&mut self, since: Instant) {
+        self.over = None;
         if self.has_words() && self.before.is_none() {
             self.pause = Some(since.saturating_duration_since(self.last_sound));
             self.before = Some((self.last_sound, self.prosody, self.text().len()));

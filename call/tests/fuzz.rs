@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use call::{
     Action, Call, CallConfig, ClauseId, Event, FlushMark, Generation, LineEvent, PlayoutEvent,
-    Prosody, ReplyEvent, SpeechEvent, Tool, VoiceEvent, WordsEvent,
+    Prosody, ReplyEvent, SpeechEvent, Tool, TurnHint, VoiceEvent, WordsEvent,
 };
 use fastrand::Rng;
 use support::{conversation::garbage, epoch, ms};
@@ -26,7 +26,7 @@ fn any(rng: &mut Rng) -> Event {
     } else {
         ms(rng.u64(0..4000))
     };
-    match rng.u8(0..22) {
+    match rng.u8(0..23) {
         0 => Event::Line(LineEvent::Answered),
         1 => Event::Voice(VoiceEvent::Started {
             voiced: at,
@@ -50,6 +50,11 @@ fn any(rng: &mut Rng) -> Event {
             text: text(rng),
             mark: rng.bool().then(|| FlushMark(rng.u32(0..9))),
         }),
+        22 => Event::Words(WordsEvent::Hint(if rng.bool() {
+            TurnHint::Over(rng.u8(..))
+        } else {
+            TurnHint::GoesOn
+        })),
         8 | 9 => Event::Reply(generation, ReplyEvent::Text(text(rng))),
         10 => Event::Reply(generation, ReplyEvent::Done),
         11 => Event::Reply(generation, ReplyEvent::Failed),

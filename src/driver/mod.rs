@@ -313,6 +313,7 @@ impl Driver {
                 text,
                 mark: mark.map(call::FlushMark),
             },
+            SttEvent::Hint(hint) => call::WordsEvent::Hint(hint),
             SttEvent::Failed(error) => {
                 self.detail = Some(error.to_string());
                 call::WordsEvent::Failed

@@ -95,6 +95,8 @@ pub enum SttEvent {
         /// The flush that this answers.
         mark: Option<u32>,
     },
+    /// What the recogniser itself makes of the callee's turn, if it listens for turns: evidence for whoever decides.
+    Hint(call::TurnHint),
     /// The recogniser is gone and could not be replaced. The last event.
     Failed(ProviderError),
 }

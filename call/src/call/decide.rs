@@ -100,6 +100,7 @@ impl Call {
             voiced: turn.voiced,
             first: self.callee_turns == 0,
             menu: self.menu && !words::is_person(&tokens),
+            over: turn.over,
         }
     }
 

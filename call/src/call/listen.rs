@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{Call, Phase, Voice, count};
 use crate::{
-    Action, FlushMark, Note, Prosody, Timer, VoiceEvent, WordsEvent, turn::CalleeTurn, warning,
-    words,
+    Action, FlushMark, Note, Prosody, Timer, TurnHint, VoiceEvent, WordsEvent, turn::CalleeTurn,
+    warning, words,
 };
 
 /// While somebody speaks, voice detection reports every 100 ms; without a report for this long, the edge was lost.
@@ -178,6 +178,7 @@ impl Call {
             _ if self.phase != Phase::Talking => count(&mut self.counters.senseless),
             WordsEvent::Partial(text) => self.on_partial(&text, out),
             WordsEvent::Final { text, mark } => self.on_final(&text, mark, out),
+            WordsEvent::Hint(hint) => self.on_hint(hint, out),
         }
     }
 
@@ -245,6 +246,20 @@ impl Call {
         if whole != before || answers {
             self.on_words_changed(out);
         }
+    }
+
+    /// The recogniser has an opinion of its own about the turn: the silence that is needed is weighed again.
+    fn on_hint(&mut self, hint: TurnHint, out: &mut Vec<Action>) {
+        let Some(turn) = &mut self.turn else {
+            // Of a turn that was answered already, or of nothing that we heard.
+            count(&mut self.counters.senseless);
+            return;
+        };
+        turn.over = match hint {
+            TurnHint::Over(percent) => Some(percent.min(100)),
+            TurnHint::GoesOn => None,
+        };
+        self.evaluate(out);
     }
 
     /// The recogniser does not answer: the partial words must do.

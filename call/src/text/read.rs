@@ -8,8 +8,8 @@ use std::{
 use super::{Names, TextError, read_duration};
 use crate::{
     Action, ClauseId, Command, End, Event, FlushMark, Generation, Latency, LineEvent, Message,
-    Note, PlayoutEvent, Prosody, ReplyEvent, SpeechEvent, Tool, Turn, VoiceEvent, WordsEvent,
-    warning,
+    Note, PlayoutEvent, Prosody, ReplyEvent, SpeechEvent, Tool, Turn, TurnHint, VoiceEvent,
+    WordsEvent, warning,
 };
 
 /// Reads an event.
@@ -292,6 +292,13 @@ fn words_event(words: &mut Words) -> Result<WordsEvent, TextError> {
                 mark: mark.transpose()?,
             }
         }
+        "over" => {
+            let percent = words.word()?;
+            let percent = percent.parse().ok().filter(|percent| *percent <= 100);
+            let percent = percent.ok_or_else(|| TextError::new("'over' needs a percentage"));
+            WordsEvent::Hint(TurnHint::Over(percent?))
+        }
+        "goes-on" => WordsEvent::Hint(TurnHint::GoesOn),
         "failed" => WordsEvent::Failed,
         other => return unknown(other, "words event"),
     })

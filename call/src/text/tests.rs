@@ -42,6 +42,8 @@ fn every_event_reads_back_equal() {
         "words partial \"I'd \\\"like\\\" \\\\ a\"",
         "words final \"\"",
         "words final \"two\\npeople\" mark=7",
+        "words over 82",
+        "words goes-on",
         "words failed",
         "reply g2 text \" Hi, \"",
         "reply g2 tool hang-up",

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Names, quote, write_duration as ms};
 use crate::{
     Action, ClauseId, Command, End, Event, Generation, Latency, LineEvent, Note, PlayoutEvent,
-    ReplyEvent, SpeechEvent, Tool, Turn, VoiceEvent, WordsEvent,
+    ReplyEvent, SpeechEvent, Tool, Turn, TurnHint, VoiceEvent, WordsEvent,
 };
 
 /// Writes an event as one line.
@@ -116,6 +116,8 @@ fn words(event: &WordsEvent) -> String {
             text,
             mark: Some(mark),
         } => format!("final {} mark={}", quote(text), mark.0),
+        WordsEvent::Hint(TurnHint::Over(percent)) => format!("over {percent}"),
+        WordsEvent::Hint(TurnHint::GoesOn) => "goes-on".into(),
         WordsEvent::Failed => "failed".into(),
     }
 }
