@@ -4,7 +4,10 @@
 //! Who may ask is decided by the file system: the folder and the socket in it are for their owner only.
 
 use jiff::Timestamp;
-use protocol::ids::{ApiKey, KeyMode};
+use protocol::{
+    ids::{AccountId, ApiKey, KeyMode},
+    rest::Scopes,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{
@@ -25,6 +28,12 @@ pub enum Request {
         name: String,
         /// What it is for.
         mode: KeyMode,
+        /// What it may do.
+        #[serde(default)]
+        scopes: Scopes,
+        /// When it stops working by itself.
+        #[serde(default)]
+        expires_at: Option<Timestamp>,
     },
     /// Lists all keys.
     ListKeys,
@@ -32,6 +41,13 @@ pub enum Request {
     RevokeKey {
         /// Which one.
         id: KeyId,
+    },
+    /// Gives a key another name.
+    RenameKey {
+        /// Which one.
+        id: KeyId,
+        /// Its new name; may be empty.
+        name: String,
     },
 }
 
@@ -48,6 +64,11 @@ pub enum Answer {
     },
     /// The key is revoked.
     Revoked {
+        /// Which one.
+        id: KeyId,
+    },
+    /// The key has its new name.
+    Renamed {
         /// Which one.
         id: KeyId,
     },
@@ -90,6 +111,38 @@ pub struct KeyLine {
     pub created_at: Timestamp,
     /// When it was revoked, if it was.
     pub revoked_at: Option<Timestamp>,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it stops working by itself.
+    pub expires_at: Option<Timestamp>,
+    /// When it was used last, to the minute.
+    pub last_used_at: Option<Timestamp>,
+}
+
+/// A key to be made.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    /// What its owner calls it; may be empty.
+    pub name: String,
+    /// What it is for.
+    pub mode: KeyMode,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it stops working by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl Wish {
+    /// Returns the wish for a key without a name, with the usual scopes, for good.
+    #[must_use]
+    pub fn plain(mode: KeyMode) -> Self {
+        Self {
+            name: String::new(),
+            mode,
+            scopes: Scopes::default(),
+            expires_at: None,
+        }
+    }
 }
 
 /// What the work needs.
@@ -112,12 +165,26 @@ impl Tools<'_> {
                 account,
                 name,
                 mode,
-            } => self.create(account, name, mode, at).map(Answer::Created),
+                scopes,
+                expires_at,
+            } => {
+                let wish = Wish {
+                    name,
+                    mode,
+                    scopes,
+                    expires_at,
+                };
+                self.create(account, wish, at).map(Answer::Created)
+            }
             Request::ListKeys => self.list().map(|keys| Answer::Keys { keys }),
             Request::RevokeKey { id } => self
                 .store
                 .revoke_key(&id, at)
                 .map(|key| Answer::Revoked { id: key.id }),
+            Request::RenameKey { id, name } => self
+                .store
+                .rename_key(&id, &name)
+                .map(|key| Answer::Renamed { id: key.id }),
         };
         done.unwrap_or_else(|error| Answer::Refused {
             error: error.to_string(),
@@ -131,8 +198,7 @@ impl Tools<'_> {
     pub fn create(
         &self,
         account: Option<String>,
-        name: String,
-        mode: KeyMode,
+        wish: Wish,
         at: Timestamp,
     ) -> Result<Issued, StoreError> {
         let found = match &account {
@@ -148,15 +214,7 @@ impl Tools<'_> {
                 self.store.create_account(&name, self.free_credits, at)?
             }
         };
-        let key = ApiKey::new(mode, random_bytes());
-        let record = self.store.create_key(NewKey {
-            account: account.id.clone(),
-            name,
-            hash: self.secret.hash_key(key.expose()),
-            shown: key.hint().to_owned(),
-            mode,
-            at,
-        })?;
+        let (key, record) = self.issue(&account.id, wish, at)?;
         Ok(Issued {
             key: key.expose().to_owned(),
             id: record.id,
@@ -164,6 +222,30 @@ impl Tools<'_> {
             account,
             new_account,
         })
+    }
+
+    /// Makes a key for an account.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn issue(
+        &self,
+        account: &AccountId,
+        wish: Wish,
+        at: Timestamp,
+    ) -> Result<(ApiKey, KeyRecord), StoreError> {
+        let key = ApiKey::new(wish.mode, random_bytes());
+        let record = self.store.create_key(NewKey {
+            account: account.clone(),
+            name: wish.name,
+            hash: self.secret.hash_key(key.expose()),
+            shown: key.hint().to_owned(),
+            mode: wish.mode,
+            scopes: wish.scopes,
+            expires_at: wish.expires_at,
+            at,
+        })?;
+        Ok((key, record))
     }
 
     fn list(&self) -> Result<Vec<KeyLine>, StoreError> {
@@ -184,6 +266,9 @@ impl Tools<'_> {
             credits: self.store.balance(&key.account)?,
             created_at: key.created_at,
             revoked_at: key.revoked_at,
+            scopes: key.scopes,
+            expires_at: key.expires_at,
+            last_used_at: key.last_used_at,
         })
     }
 }

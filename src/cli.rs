@@ -16,6 +16,7 @@ use crate::{
     store::DataFolder,
 };
 
+mod admin;
 mod bench;
 mod call;
 mod client;
@@ -57,7 +58,7 @@ enum Command {
     ///
     /// The exit status is 0 when nothing that is needed is missing.
     Doctor(doctor::Command),
-    /// Make, list and revoke API keys
+    /// Make, list, rename and revoke API keys
     ///
     /// Works whether or not a server is running on the same data folder.
     #[command(subcommand)]

@@ -42,7 +42,7 @@ pub enum ErrorCode {
     IdempotencyConflict,
     /// The key may not do this.
     Forbidden,
-    /// There is no such path.
+    /// There is no such path, or no such key.
     NotFound,
     /// The path exists, but not for this method.
     MethodNotAllowed,
@@ -239,6 +239,26 @@ impl ApiError {
         Self::new(
             ErrorCode::Unauthorized,
             "Missing or invalid API key. Send your key in the 'x-api-key' header.",
+        )
+    }
+
+    /// The key lacks a scope; `scope` as it is written.
+    #[must_use]
+    pub fn lacks_scope(scope: &str) -> Self {
+        Self::new(
+            ErrorCode::Forbidden,
+            format!(
+                "This API key may not do this: it has not the scope '{scope}'. Use a key that has it."
+            ),
+        )
+    }
+
+    /// There is no such key in the account.
+    #[must_use]
+    pub fn key_not_found() -> Self {
+        Self::new(
+            ErrorCode::NotFound,
+            "Key not found, or it does not belong to your account. Check the key_id.",
         )
     }
 

@@ -3,6 +3,7 @@
 
 mod call;
 mod create;
+mod key;
 mod time;
 
 pub use call::{
@@ -10,6 +11,7 @@ pub use call::{
     Outcome, Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
 };
 pub use create::{CreateCall, Offer, Parsed, Voicemail, VoicemailAction};
+pub use key::{CreateKey, CreateToken, Key, LiveToken, Scope, Scopes, parse_rename};
 pub use time::Time;
 
 use serde::{Deserialize, Serialize};

@@ -207,6 +207,8 @@ mod tests {
             account: Some("nopa".into()),
             name: "laptop".into(),
             mode: protocol::ids::KeyMode::Live,
+            scopes: protocol::rest::Scopes::default(),
+            expires_at: None,
         };
         let Answer::Created(issued) = ask(&folder, &create).await.unwrap() else {
             panic!("no key");

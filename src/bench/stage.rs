@@ -109,6 +109,7 @@ impl Stage {
             account: account.id,
             key: KeyId::new(1),
             test: false,
+            scopes: protocol::rest::Scopes::default(),
         };
         let request = rest::CreateCall::parse(REQUEST.as_bytes(), &rest::Offer::default())
             .map_err(|error| format!("{error:?}"))?

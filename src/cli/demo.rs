@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{Failure, Place, call::watch, client::Client, complain, log, render::achieved, say};
 use crate::{
+    admin::Wish,
     app::App,
     config::{Check, Config},
     driver::clock,
@@ -68,12 +69,10 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
 
 /// Makes the call by HTTP and returns whether its objective was achieved.
 async fn call(app: &App, config: &Config, scenario: Option<String>) -> Result<bool, Failure> {
-    let issued = app.tools().create(
-        Some("demo".into()),
-        "demo".into(),
-        KeyMode::Live,
-        clock::wall(),
-    )?;
+    let wish = Wish::plain(KeyMode::Live);
+    let issued = app
+        .tools()
+        .create(Some("demo".into()), wish, clock::wall())?;
     let client = Client::new(app.public_url(), issued.key)?;
     let mut body = json!({
         "to_phone_number": "+14155551234",

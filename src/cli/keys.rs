@@ -1,22 +1,21 @@
 //! `agentphone keys`: on the database itself, or through the server that has it open.
 
-use std::{io, process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
 use clap::Subcommand;
-use protocol::ids::KeyMode;
+use jiff::{SignedDuration, Timestamp};
+use protocol::{ids::KeyMode, rest::Scopes};
 
-use super::{Failure, Place, complain, open_folder, say};
-use crate::{
-    admin::{Answer, KeyLine, Request, Tools, socket},
-    config::Config,
-    driver::clock,
-    store::{DataFolder, KeyId, RedbStore, Secret},
+use super::{
+    Failure, Place,
+    admin::{carry_out, columns, day},
+    complain, open_folder, say,
 };
-
-/// How often the database and the socket are tried, for a server that is just starting or stopping.
-const TRIES: u32 = 60;
-/// The pause between two tries.
-const PAUSE: Duration = Duration::from_millis(50);
+use crate::{
+    admin::{Answer, KeyLine, Request},
+    driver::clock,
+    store::KeyId,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,19 +32,76 @@ pub(super) enum Command {
         /// Make a test key: its calls use the simulated line and cost nothing
         #[arg(long)]
         test: bool,
+        /// What it may do, separated by commas: calls:read, calls:write, control, admin
+        #[arg(
+            long,
+            value_name = "SCOPES",
+            default_value = "calls:read,calls:write,control"
+        )]
+        scopes: Scopes,
+        /// When it stops working by itself: a time like 2027-01-01T00:00:00Z, or in how long, like 90d, 12h or 30m
+        /// [default: never]
+        #[arg(long, value_name = "WHEN", value_parser = when)]
+        expires: Option<When>,
     },
     /// List all keys, revoked ones too
     List {
         #[command(flatten)]
         place: Place,
     },
-    /// Revoke a key at once
+    /// Give a key another name
+    Rename {
+        /// The key's id, as `keys list` shows it: ky_…
+        id: String,
+        /// Its new name
+        name: String,
+        #[command(flatten)]
+        place: Place,
+    },
+    /// Revoke a key at once; live sockets that were opened with it are closed
     Revoke {
         /// The key's id, as `keys list` shows it: ky_…
         id: String,
         #[command(flatten)]
         place: Place,
     },
+}
+
+/// A moment, or a while from now.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum When {
+    At(Timestamp),
+    In(SignedDuration),
+}
+
+impl When {
+    fn from(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::At(at) => at,
+            Self::In(duration) => now.saturating_add(duration).unwrap_or(Timestamp::MAX),
+        }
+    }
+}
+
+fn when(text: &str) -> Result<When, String> {
+    if let Ok(at) = text.parse() {
+        return Ok(When::At(at));
+    }
+    let expected = || "expected a time like 2027-01-01T00:00:00Z, or 90d, 12h, 30m".to_owned();
+    let unit = text.chars().last().ok_or_else(expected)?;
+    let minutes = match unit {
+        'd' => 24 * 60,
+        'h' => 60,
+        'm' => 1,
+        _ => return Err(expected()),
+    };
+    let count: u32 = text
+        .trim_end_matches(unit)
+        .parse()
+        .map_err(|_| expected())?;
+    Ok(When::In(SignedDuration::from_mins(
+        i64::from(count) * minutes,
+    )))
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -55,71 +111,40 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             account,
             name,
             test,
+            scopes,
+            expires,
         } => {
             let mode = if test { KeyMode::Test } else { KeyMode::Live };
-            (
-                place,
-                Request::CreateKey {
-                    account,
-                    name,
-                    mode,
-                },
-            )
+            let now = clock::wall();
+            let expires_at = expires.map(|expires| expires.from(now));
+            if expires_at.is_some_and(|end| end <= now) {
+                return Err(Failure(
+                    "--expires lies in the past; the key would never work.".into(),
+                ));
+            }
+            let create = Request::CreateKey {
+                account,
+                name,
+                mode,
+                scopes,
+                expires_at,
+            };
+            (place, create)
         }
         Command::List { place } => (place, Request::ListKeys),
+        Command::Rename { id, name, place } => {
+            let id = KeyId(id);
+            (place, Request::RenameKey { id, name })
+        }
         Command::Revoke { id, place } => (place, Request::RevokeKey { id: KeyId(id) }),
     };
     let config = place.config()?;
-    show(carry_out(&config, &open_folder(&config)?, request).await?)
-}
-
-/// Does it on the database, or, while a server has that open, through the server.
-async fn carry_out(
-    config: &Config,
-    folder: &DataFolder,
-    request: Request,
-) -> Result<Answer, Failure> {
-    let mut last = None;
-    for _ in 0..TRIES {
-        match RedbStore::open(&folder.database()) {
-            Ok(store) => {
-                let secret = Secret::open(&folder.secret())?;
-                let free_credits = config.billing.free_credits;
-                let tools = Tools {
-                    store: &store,
-                    secret: &secret,
-                    free_credits,
-                };
-                return Ok(tools.carry_out(request, clock::wall()));
-            }
-            Err(error) if error.is_locked() => {}
-            Err(error) => return Err(error.into()),
-        }
-        match socket::ask(folder, &request).await {
-            Ok(answer) => return Ok(answer),
-            // Only what surely did not reach a server may be tried again.
-            Err(error) if !is_absent(&error) => return Err(error.into()),
-            Err(error) => last = Some(error),
-        }
-        clock::sleep(PAUSE).await;
-    }
-    let why = last.map_or_else(String::new, |error| format!(" ({error})"));
-    Err(Failure(format!(
-        "The data folder {} is in use by another process, which does not answer on its control socket{why}. If it \
-         is a server that hangs, stop it and try again.",
-        folder.path().display()
-    )))
-}
-
-fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
-    )
+    show(carry_out(&config, &open_folder(&config)?, request).await?);
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Prints an answer. The key alone goes to standard output, so that `KEY=$(agentphone keys create)` works.
-fn show(answer: Answer) -> Result<ExitCode, Failure> {
+fn show(answer: Answer) {
     match answer {
         Answer::Created(issued) => {
             let (account, new) = (
@@ -137,18 +162,23 @@ fn show(answer: Answer) -> Result<ExitCode, Failure> {
         }
         Answer::Keys { keys } => table(&keys),
         Answer::Revoked { id } => complain(&format!("{id} is revoked.")),
-        Answer::Refused { error } => return Err(Failure(error)),
+        Answer::Renamed { id } => complain(&format!("{id} has its new name.")),
+        _ => {}
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 fn table(keys: &[KeyLine]) {
-    let mut rows =
-        vec![["ID", "KEY", "ACCOUNT", "CREDITS", "MADE", "STATE", "NAME"].map(str::to_owned)];
+    let heading = [
+        "ID", "KEY", "ACCOUNT", "CREDITS", "MADE", "USED", "STATE", "SCOPES", "NAME",
+    ];
+    let mut rows = vec![heading.map(str::to_owned)];
+    let now = clock::wall();
     rows.extend(keys.iter().map(|key| {
-        let state = match key.revoked_at {
-            Some(at) => format!("revoked {}", day(at)),
-            None => "active".to_owned(),
+        let state = match (key.revoked_at, key.expires_at) {
+            (Some(at), _) => format!("revoked {}", day(at)),
+            (None, Some(at)) if at <= now => format!("expired {}", day(at)),
+            (None, Some(at)) => format!("until {}", day(at)),
+            (None, None) => "active".to_owned(),
         };
         [
             key.id.to_string(),
@@ -156,25 +186,34 @@ fn table(keys: &[KeyLine]) {
             key.account.clone(),
             key.credits.to_string(),
             day(key.created_at),
+            key.last_used_at.map_or_else(|| "never".to_owned(), day),
             state,
+            key.scopes.to_string().replace(' ', ""),
             key.name.clone(),
         ]
     }));
-    let mut widths = [0; 7];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    for row in rows {
-        let cells = row
-            .iter()
-            .zip(widths)
-            .map(|(cell, width)| format!("{cell:width$}"));
-        say(cells.collect::<Vec<_>>().join("  ").trim_end());
+    for line in columns(&rows) {
+        say(&line);
     }
 }
 
-fn day(at: jiff::Timestamp) -> String {
-    at.strftime("%Y-%m-%d").to_string()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiries_are_moments_or_whiles() {
+        let now: Timestamp = "2026-02-20T12:00:00Z".parse().unwrap();
+        for (text, expected) in [
+            ("90d", "2026-05-21T12:00:00Z"),
+            ("12h", "2026-02-21T00:00:00Z"),
+            ("30m", "2026-02-20T12:30:00Z"),
+            ("2027-01-01T01:00:00+01:00", "2027-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(when(text).unwrap().from(now).to_string(), expected);
+        }
+        for bad in ["", "d", "soon", "-5d", "5y", "90 d"] {
+            assert!(when(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod call;
+mod leash;
 mod log;
 mod socket;
 
@@ -21,34 +22,62 @@ use protocol::{
     control::{Command, Event, Numbered, Request as CommandRequest},
     error::{ApiError, ErrorCode},
     ids::{AccountId, CallId},
-    rest::Call,
+    rest::{Call, Scope},
 };
 use tokio_tungstenite::{
     WebSocketStream,
-    tungstenite::{handshake::derive_accept_key, protocol::Role},
+    tungstenite::{
+        handshake::derive_accept_key,
+        protocol::{Role, frame::coding::CloseCode},
+    },
 };
 
-use self::socket::Socket;
+use self::{leash::Leash, socket::Socket};
 use super::{
     App,
     answer::{self, Outcome},
-    recording,
+    recording, token,
 };
-use crate::driver::clock;
+use crate::{driver::clock, supervisor::Caller};
 
 /// How long a command may wait for a call that has many already.
 const COMMAND_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
-/// Answers a WebSocket handshake and runs `session` on the socket once it is open.
-fn upgrade<S, F>(app: &App, request: Request<Incoming>, session: S) -> Outcome
-where
-    S: FnOnce(Socket) -> F + Send + 'static,
-    F: Future<Output = ()> + Send + 'static,
-{
-    upgrade_wire(app, request, |stream| async {
+/// What runs on an open socket.
+trait Session: Send + 'static {
+    /// Runs until there is nothing more to say, or the client is gone.
+    fn run(self, socket: &mut Socket) -> impl Future<Output = ()> + Send;
+}
+
+/// Answers a WebSocket handshake and runs `session` on the socket once it is open, as long as the key of `caller`
+/// holds.
+fn upgrade(
+    app: &App,
+    caller: &Caller,
+    request: Request<Incoming>,
+    session: impl Session,
+) -> Outcome {
+    let agreed = token::agreed(request.headers());
+    let mut leash = Leash::new(app, caller.key.clone());
+    let mut response = upgrade_wire(app, request, |stream| async move {
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket::config()));
-        session(Socket::new(stream.await)).await;
-    })
+        let mut socket = Socket::new(stream.await);
+        let snapped = tokio::select! {
+            () = session.run(&mut socket) => false,
+            () = leash.snapped() => true,
+        };
+        if snapped {
+            let reason = "the key was revoked or has expired";
+            socket.close(CloseCode::Policy, reason).await;
+        }
+    })?;
+    if let Some(protocol) = agreed
+        && response.status() == StatusCode::SWITCHING_PROTOCOLS
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    Ok(response)
 }
 
 /// Returns whether a request is the handshake of a WebSocket.
@@ -122,10 +151,10 @@ fn set_upgrade_headers(headers: &mut HeaderMap) {
 
 /// Carries out a command of a text frame and returns the frame that answers it. `only` is the call whose socket it
 /// came on; on the socket of all calls the command names its call, which must be the account's.
-async fn command(app: &App, account: &AccountId, only: Option<&CallId>, text: &str) -> String {
+async fn command(app: &App, caller: &Caller, only: Option<&CallId>, text: &str) -> String {
     let request = CommandRequest::parse(text, app.settings.offer.phone);
     let id = request.id.clone();
-    match carry_out(app, account, only, request).await {
+    match carry_out(app, caller, only, request).await {
         Ok(()) => protocol::control::ack(&id),
         Err(error) => protocol::control::refusal(&id, &error),
     }
@@ -133,10 +162,11 @@ async fn command(app: &App, account: &AccountId, only: Option<&CallId>, text: &s
 
 async fn carry_out(
     app: &App,
-    account: &AccountId,
+    caller: &Caller,
     only: Option<&CallId>,
     request: CommandRequest,
 ) -> Result<(), ApiError> {
+    caller.require(Scope::Control)?;
     let command = request.command?;
     let target = match (only, request.call_id) {
         (Some(only), None) => only.clone(),
@@ -151,7 +181,7 @@ async fn carry_out(
         (None, None) => return Err(ApiError::missing_field("call_id", "the id of a call")),
     };
     if only.is_none() {
-        owned(app, account, &target).await?;
+        owned(app, &caller.account, &target).await?;
     }
     let sent = app.supervisor.command(&target, core_command(command));
     clock::timeout(COMMAND_TIMEOUT, sent)

@@ -21,12 +21,14 @@ mod account;
 mod answer;
 mod calls;
 mod connection;
+mod keys;
 mod limits;
 mod lines;
 mod live;
 mod recording;
 mod request;
 mod routes;
+mod token;
 
 pub use self::connection::serve;
 use self::{
@@ -62,6 +64,8 @@ pub struct App {
     settings: Arc<Settings>,
     creations: Arc<PerMinute>,
     requests: Arc<PerMinute>,
+    /// Which keys' use was noted in the last minute.
+    uses: Arc<PerMinute>,
     /// Open live sockets, which outlive the request that opened them.
     sockets: TaskTracker,
     /// Tells them that the server goes away.
@@ -77,6 +81,7 @@ impl App {
             secret,
             creations: Arc::new(PerMinute::new(settings.creations_per_minute)),
             requests: Arc::new(PerMinute::new(settings.reads_per_minute)),
+            uses: Arc::new(PerMinute::new(1)),
             settings: Arc::new(settings),
             sockets: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -124,8 +129,11 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
     let limit = app.settings.max_body_bytes;
     let announced = request.body().size_hint().lower();
     let waits = request.headers().contains_key(header::EXPECT);
-    let has_body = route == Route::Keyed(Keyed::CreateCall)
-        || route == Route::Line && request.method() == Method::POST;
+    let has_body = match route {
+        Route::Keyed(keyed) => keyed.has_body(),
+        Route::Line => request.method() == Method::POST,
+        _ => false,
+    };
     let body = if has_body || announced > limit as u64 {
         request::read_body(request.body_mut(), limit, waits).await?
     } else {
@@ -138,7 +146,13 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         Route::Line => return lines::handle(app, request, &id, body).await,
         Route::Keyed(keyed) => keyed,
     };
-    let caller = request::authenticate(app, request.headers()).await?;
+    let caller = match keyed {
+        Keyed::LiveCall | Keyed::LiveAccount => {
+            token::authenticate(app, request.headers(), &id).await?
+        }
+        _ => request::authenticate(app, request.headers()).await?,
+    };
+    caller.require(keyed.scope())?;
     match keyed {
         Keyed::CreateCall => calls::create(app, &caller, request.headers(), &body).await,
         Keyed::ListCalls => calls::list(app, &caller, request.uri()).await,
@@ -146,7 +160,13 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         Keyed::CancelCall => calls::cancel(app, &caller, request.uri(), &id).await,
         Keyed::LiveCall => live::open_call(app, caller, request, &id).await,
         Keyed::LiveAccount => live::open_account(app, caller, request).await,
+        Keyed::LiveToken => token::create(app, &caller, &body).await,
         Keyed::Account => account::get(app, &caller).await,
+        Keyed::ListKeys => keys::list(app, &caller).await,
+        Keyed::CreateKey => keys::create(app, &caller, &body).await,
+        Keyed::GetKey => keys::get(app, &caller, &id).await,
+        Keyed::RenameKey => keys::rename(app, &caller, &id, &body).await,
+        Keyed::RevokeKey => keys::revoke(app, &caller, &id).await,
     }
 }
 

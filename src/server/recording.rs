@@ -14,7 +14,7 @@ use hyper::{
 use protocol::{
     error::{ApiError, ErrorCode},
     ids::CallId,
-    rest::Call,
+    rest::{Call, Scope},
 };
 use tokio::{
     fs::File,
@@ -66,6 +66,7 @@ pub(super) async fn get(app: &App, request: &Request<Incoming>, id: &str) -> Out
         check_link(app, &query, id)?
     } else {
         let caller = request::authenticate(app, request.headers()).await?;
+        caller.require(Scope::CallsRead)?;
         let stored = calls::find(app, &caller, id).await?;
         if !stored.call.status.is_final() {
             return Err(missing(

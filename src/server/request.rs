@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use super::App;
 use crate::{
     driver::clock,
+    store::KeyId,
     supervisor::{Caller, IdempotencyKey},
 };
 
@@ -97,6 +98,7 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Calle
     let store = app.supervisor.store().clone();
     let record = super::blocking(move || store.find_key(&hash))
         .await?
+        .filter(|key| key.holds(clock::wall()))
         .ok_or_else(ApiError::unauthorized)?;
     app.requests
         .take(&record.id, clock::now())
@@ -106,11 +108,23 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Calle
                 seconds,
             )
         })?;
+    note_use(app, &record.id).await;
     Ok(Caller {
         account: record.account,
         key: record.id,
         test: record.mode == KeyMode::Test,
+        scopes: record.scopes,
     })
+}
+
+/// Keeps when a key was used, to the minute: a write for every request would be too dear.
+async fn note_use(app: &App, key: &KeyId) {
+    if app.uses.take(key, clock::now()).is_err() {
+        return;
+    }
+    let (store, key) = (app.supervisor.store().clone(), key.clone());
+    // A disk that fails is no reason to refuse a request that may only read.
+    let _: Result<(), _> = super::blocking(move || store.use_key(&key, clock::wall())).await;
 }
 
 /// Reads the `Idempotency-Key` header, if there is one, for a request with this body. Two bodies are the same when

@@ -4,7 +4,10 @@ use std::sync::LazyLock;
 
 use hyper::Method;
 use matchit::Router;
-use protocol::error::{ApiError, ErrorCode};
+use protocol::{
+    error::{ApiError, ErrorCode},
+    rest::Scope,
+};
 
 /// One thing that can be asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +33,46 @@ pub(super) enum Keyed {
     CancelCall,
     LiveCall,
     LiveAccount,
+    LiveToken,
     Account,
+    ListKeys,
+    CreateKey,
+    GetKey,
+    RenameKey,
+    RevokeKey,
+}
+
+impl Keyed {
+    /// Returns what a key must be allowed to do for this.
+    pub(super) fn scope(self) -> Scope {
+        match self {
+            Self::ListCalls
+            | Self::GetCall
+            | Self::LiveCall
+            | Self::LiveAccount
+            | Self::LiveToken
+            | Self::Account => Scope::CallsRead,
+            Self::CreateCall | Self::CancelCall => Scope::CallsWrite,
+            Self::ListKeys | Self::CreateKey | Self::GetKey | Self::RenameKey | Self::RevokeKey => {
+                Scope::Admin
+            }
+        }
+    }
+
+    /// Returns whether the request has a body that means something.
+    pub(super) fn has_body(self) -> bool {
+        matches!(
+            self,
+            Self::CreateCall | Self::LiveToken | Self::CreateKey | Self::RenameKey
+        )
+    }
 }
 
 /// What a path allows: methods in the order in which `Allow` names them.
 type Methods = &'static [(Method, Route)];
 
 /// The table of the whole interface.
-const TABLE: [(&str, Methods); 10] = [
+const TABLE: &[(&str, Methods)] = &[
     (
         "/api/v1/calls",
         &[
@@ -69,6 +104,25 @@ const TABLE: [(&str, Methods); 10] = [
         &[(Method::GET, Route::Keyed(Keyed::LiveAccount))],
     ),
     (
+        "/api/v1/live/token",
+        &[(Method::POST, Route::Keyed(Keyed::LiveToken))],
+    ),
+    (
+        "/api/v1/keys",
+        &[
+            (Method::GET, Route::Keyed(Keyed::ListKeys)),
+            (Method::POST, Route::Keyed(Keyed::CreateKey)),
+        ],
+    ),
+    (
+        "/api/v1/keys/{id}",
+        &[
+            (Method::GET, Route::Keyed(Keyed::GetKey)),
+            (Method::PATCH, Route::Keyed(Keyed::RenameKey)),
+            (Method::DELETE, Route::Keyed(Keyed::RevokeKey)),
+        ],
+    ),
+    (
         "/api/v1/account",
         &[(Method::GET, Route::Keyed(Keyed::Account))],
     ),
@@ -84,7 +138,7 @@ static ROUTER: LazyLock<Router<Methods>> = LazyLock::new(|| {
     let mut router = Router::new();
     for (path, methods) in TABLE {
         router
-            .insert(path, methods)
+            .insert(*path, *methods)
             .expect("a test looks up every path of the table");
     }
     router
@@ -148,7 +202,7 @@ mod tests {
     fn every_path_of_the_table_is_found() {
         for (path, methods) in TABLE {
             let path = path.replace("{id}", "cl_x").replace("{*id}", "cl_x");
-            for (method, route) in methods {
+            for (method, route) in *methods {
                 let id = if path.contains("cl_x") { "cl_x" } else { "" };
                 assert_eq!(find(method, &path), Ok(Found::Route(*route, id.to_owned())));
             }

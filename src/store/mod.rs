@@ -11,14 +11,16 @@ use std::fmt;
 
 use jiff::Timestamp;
 use protocol::{
-    ids::{AccountId, CallId, KeyMode},
+    ids::{AccountId, CallId},
     rest::{Call, CreateCall, Status, Turn},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 mod cache;
 mod error;
 mod folder;
+mod key;
 mod ledger;
 mod redb;
 mod secret;
@@ -29,82 +31,11 @@ pub use self::{
     cache::{Cache, CacheKey},
     error::StoreError,
     folder::DataFolder,
+    key::{Account, KeyId, KeyRecord, NewKey},
     ledger::{Entry, LedgerEntry},
     redb::RedbStore,
     secret::{KeyHash, Secret},
 };
-
-/// Names a key without being one: `ky_` and 16 characters. Safe to show and to log.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct KeyId(pub String);
-
-impl KeyId {
-    /// Makes an id from at least 80 unpredictable bits.
-    #[must_use]
-    pub fn new(random: u128) -> Self {
-        // The account's alphabet and length under another prefix, so that there is one way of writing ids.
-        let account = AccountId::new(random);
-        let digits = account.as_str().trim_start_matches("ac_");
-        Self(format!("ky_{digits}"))
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// Who pays for calls.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Account {
-    /// Its id.
-    pub id: AccountId,
-    /// Its name, unique among the accounts of this installation.
-    pub name: String,
-    /// When it was made.
-    pub created_at: Timestamp,
-}
-
-/// What is kept of an API key: everything but the key.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KeyRecord {
-    /// Its id.
-    pub id: KeyId,
-    /// Whose calls it may make and read.
-    pub account: AccountId,
-    /// What its owner calls it; may be empty.
-    #[serde(default)]
-    pub name: String,
-    /// The keyed hash by which it is found.
-    pub hash: KeyHash,
-    /// Its first characters, enough to recognise it in a list and too few to use it.
-    pub shown: String,
-    /// What it is for.
-    pub mode: KeyMode,
-    /// When it was made.
-    pub created_at: Timestamp,
-    /// When it was revoked, if it was. Revoked keys stay listed.
-    #[serde(default)]
-    pub revoked_at: Option<Timestamp>,
-}
-
-/// A key about to be made.
-#[derive(Debug, Clone)]
-pub struct NewKey {
-    /// For which account.
-    pub account: AccountId,
-    /// See [`KeyRecord::name`].
-    pub name: String,
-    /// See [`KeyRecord::hash`].
-    pub hash: KeyHash,
-    /// See [`KeyRecord::shown`].
-    pub shown: String,
-    /// See [`KeyRecord::mode`].
-    pub mode: KeyMode,
-    /// The time of making it.
-    pub at: Timestamp,
-}
 
 /// A call as it is kept: what the interface shows, and what only we need.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -253,11 +184,33 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// When there is no such key ([`StoreError::is_not_found`]), or the disk fails.
     fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError>;
 
-    /// Returns the key with this hash, unless it was revoked.
+    /// Gives a key another name.
+    ///
+    /// # Errors
+    /// When there is no such key ([`StoreError::is_not_found`]), or the disk fails.
+    fn rename_key(&self, id: &KeyId, name: &str) -> Result<KeyRecord, StoreError>;
+
+    /// Notes that a key was used. Later uses win; an unknown key is none of its business.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn use_key(&self, id: &KeyId, at: Timestamp) -> Result<(), StoreError>;
+
+    /// Returns the key with this hash, unless it was revoked. Whether it has expired, the caller asks
+    /// [`KeyRecord::holds`].
     ///
     /// # Errors
     /// When the disk fails.
     fn find_key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// Returns the key of this id, revoked or not.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError>;
+
+    /// Returns a receiver that changes whenever a key was revoked, by whomever in this process.
+    fn revocations(&self) -> watch::Receiver<u64>;
 
     /// Returns the credits of an account: the sum of its ledger. 0 for an unknown account.
     ///

@@ -19,6 +19,7 @@ use ::redb::{
     backends::InMemoryBackend,
 };
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::{
     Account, AccountId, Answer, Attachment, CallId, Creation, Finish, Idempotency, KeyHash, KeyId,
@@ -44,6 +45,7 @@ pub struct RedbStore {
     db: RwLock<Option<Database>>,
     failed: AtomicBool,
     opener: Opener,
+    revocations: watch::Sender<u64>,
 }
 
 impl fmt::Debug for RedbStore {
@@ -80,6 +82,7 @@ impl RedbStore {
             db: RwLock::new(Some(opener()?)),
             failed: AtomicBool::new(false),
             opener,
+            revocations: watch::Sender::new(0),
         };
         store.write(tables::prepare)?;
         Ok(store)
@@ -219,11 +222,33 @@ impl Store for RedbStore {
     }
 
     fn revoke_key(&self, id: &KeyId, at: Timestamp) -> Result<KeyRecord, StoreError> {
-        self.write(|tx| accounts::revoke_key(tx, id, at))
+        let record = self.write(|tx| accounts::revoke_key(tx, id, at))?;
+        self.revocations.send_modify(|count| *count += 1);
+        Ok(record)
+    }
+
+    fn rename_key(&self, id: &KeyId, name: &str) -> Result<KeyRecord, StoreError> {
+        self.write(|tx| accounts::change_key(tx, id, |key| name.clone_into(&mut key.name)))
+    }
+
+    fn use_key(&self, id: &KeyId, at: Timestamp) -> Result<(), StoreError> {
+        let later = |key: &mut KeyRecord| key.last_used_at = key.last_used_at.max(Some(at));
+        match self.write(|tx| accounts::change_key(tx, id, later)) {
+            Err(error) if !error.is_not_found() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn find_key(&self, hash: &KeyHash) -> Result<Option<KeyRecord>, StoreError> {
         self.read(|tx| accounts::find_key(tx, hash))
+    }
+
+    fn key(&self, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        self.read(|tx| tables::read(tx, tables::KEYS, &id.0))
+    }
+
+    fn revocations(&self) -> watch::Receiver<u64> {
+        self.revocations.subscribe()
     }
 
     fn balance(&self, account: &AccountId) -> Result<i64, StoreError> {

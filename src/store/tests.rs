@@ -3,7 +3,10 @@
 use std::{collections::HashMap, path::PathBuf};
 
 use jiff::Timestamp;
-use protocol::rest::{CreateCall, Offer, Speaker};
+use protocol::{
+    ids::KeyMode,
+    rest::{CreateCall, Offer, Scopes, Speaker},
+};
 
 use super::*;
 
@@ -64,6 +67,8 @@ fn new_key(account: &Account, secret: u8) -> NewKey {
         hash: KeyHash([secret; 32]),
         shown: "ak_live_abcd".into(),
         mode: KeyMode::Live,
+        scopes: Scopes::default(),
+        expires_at: None,
         at: at(i64::from(secret)),
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn missed() -> Ending {
     }
 }
 
-/// A call whose task panicked.
+/// A call whose task panicked: our own fault, so its credit comes back even when it had connected.
 pub(super) fn broken(record: Record) -> Ending {
     Ending {
         give_back: true,
@@ -118,7 +118,8 @@ pub(super) fn broken(record: Record) -> Ending {
     }
 }
 
-/// A call that could not be made or broke. Its credit comes back.
+/// A call that could not be made, or broke. Its credit comes back when nobody had answered: a call that connected is
+/// paid, however it ended.
 pub(super) fn failed(failure: call::Failure, finished: &Finished, record: Record) -> Ending {
     let reason = reason(failure);
     let mut shown = rest::Failure::from(reason);
@@ -129,7 +130,7 @@ pub(super) fn failed(failure: call::Failure, finished: &Finished, record: Record
         shown.at_fault = rest::AtFault::Carrier;
     }
     Ending {
-        give_back: true,
+        give_back: finished.answered.is_none(),
         failure: Some(shown),
         lasted_ms: lasted_ms(finished),
         ..Ending::new(rest::Status::Failed, record)

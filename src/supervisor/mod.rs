@@ -85,6 +85,22 @@ pub struct Caller {
     pub key: KeyId,
     /// Whether the key is for trying out: simulated line only, and nothing is paid.
     pub test: bool,
+    /// What the key may do. Whoever serves a request asks [`Caller::require`]; the supervisor does not.
+    pub scopes: rest::Scopes,
+}
+
+impl Caller {
+    /// Checks that the key may do something.
+    ///
+    /// # Errors
+    /// `forbidden` when it may not.
+    pub fn require(&self, scope: rest::Scope) -> Result<(), ApiError> {
+        if self.scopes.allow(scope) {
+            Ok(())
+        } else {
+            Err(ApiError::lacks_scope(scope.as_str()))
+        }
+    }
 }
 
 /// A client's wish that a creation happen once, however often it is sent.

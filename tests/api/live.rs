@@ -17,9 +17,13 @@ use tokio_tungstenite::{
 
 use crate::server::{Server, example, ringing};
 
-type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Client = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-async fn try_connect(server: &Server, key: &str, path: &str) -> Result<Client, (u16, Value)> {
+pub(crate) async fn try_connect(
+    server: &Server,
+    key: &str,
+    path: &str,
+) -> Result<Client, (u16, Value)> {
     let mut request = server
         .url(path)
         .replace("http://", "ws://")
@@ -46,7 +50,7 @@ async fn connect(server: &Server, path: &str) -> Client {
 }
 
 /// Returns the next text frame.
-async fn next(client: &mut Client) -> Option<Value> {
+pub(crate) async fn next(client: &mut Client) -> Option<Value> {
     loop {
         match client.next().await? {
             Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),

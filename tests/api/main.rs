@@ -8,6 +8,7 @@ mod create;
 mod credits;
 mod doubles;
 mod http;
+mod keys;
 mod list;
 mod live;
 mod one_call;

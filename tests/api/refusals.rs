@@ -25,6 +25,12 @@ async fn every_path_wants_a_key() {
         (Method::GET, "/calls/cl_abc123/live"),
         (Method::GET, "/live"),
         (Method::GET, "/account"),
+        (Method::POST, "/live/token"),
+        (Method::GET, "/keys"),
+        (Method::POST, "/keys"),
+        (Method::GET, "/keys/ky_x"),
+        (Method::PATCH, "/keys/ky_x"),
+        (Method::DELETE, "/keys/ky_x"),
     ];
     for (method, path) in paths {
         Answer::of(server.anonymous(method.clone(), path))

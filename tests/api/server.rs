@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use agentphone::{
-    admin::Tools,
+    admin::{Tools, Wish},
     bus::Bus,
     driver::clock,
     provider::scripted::{
@@ -13,7 +13,10 @@ use agentphone::{
     store::{DataFolder, KeyId, RedbStore, Secret, Store},
     supervisor::{self, Parts, Supervisor},
 };
-use protocol::{ids::KeyMode, rest::Offer};
+use protocol::{
+    ids::{AccountId, KeyMode},
+    rest::Offer,
+};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -131,9 +134,37 @@ impl Server {
             free_credits: self.free_credits,
         };
         let issued = tools
-            .create(None, String::new(), mode, clock::wall())
+            .create(None, Wish::plain(mode), clock::wall())
             .unwrap();
         (issued.key, issued.id)
+    }
+
+    /// Makes another key for the account of the server's own key.
+    pub(crate) fn another_key(&self, wish: Wish) -> (String, KeyId) {
+        let account = self.account();
+        let tools = Tools {
+            store: self.store.as_ref(),
+            secret: &self.secret,
+            free_credits: self.free_credits,
+        };
+        let (key, record) = tools.issue(&account, wish, clock::wall()).unwrap();
+        (key.expose().to_owned(), record.id)
+    }
+
+    /// Returns the account of the server's own key.
+    pub(crate) fn account(&self) -> AccountId {
+        let hash = self.secret.hash_key(&self.key);
+        self.store.find_key(&hash).unwrap().unwrap().account
+    }
+
+    /// Makes a request with some key, with a JSON body unless that is null.
+    pub(crate) async fn ask(&self, key: &str, method: Method, path: &str, body: Value) -> Answer {
+        let request = self.anonymous(method, path).header("x-api-key", key);
+        let request = match body {
+            Value::Null => request,
+            body => request.json(&body),
+        };
+        Answer::of(request).await
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

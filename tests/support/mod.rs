@@ -116,6 +116,7 @@ impl Setup {
                 account: account.id,
                 key: KeyId::new(1),
                 test: false,
+                scopes: rest::Scopes::default(),
             },
             _folder: folder,
             scenario,

@@ -4,15 +4,15 @@
 //! empty optional text. Unknown fields are accepted and named in the warnings. What this version cannot do from
 //! the number that was asked for is refused; what it merely leaves out is accepted with a warning.
 
-mod fields;
+pub(super) mod fields;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use self::fields::Fields;
+use self::fields::{Fields, read_object};
 use super::Time;
 use crate::{
-    error::{ApiError, ErrorCode},
+    error::ApiError,
     language,
     phone::{PhoneNumber, PhoneRules},
 };
@@ -126,7 +126,8 @@ impl CreateCall {
     /// # Errors
     /// The documented error of the first check that fails; see the module's order.
     pub fn parse(body: &[u8], offer: &Offer) -> Result<Parsed, ApiError> {
-        let object = read_object(body)?;
+        let example = "{\"to_phone_number\": \"+14155551234\", \"objective\": \"…\"}";
+        let object = read_object(body, example)?;
         let mut fields = Fields::new(object);
         let to = fields.required("to_phone_number", "E.164 phone number like +14155551234")?;
         fields.require(
@@ -175,24 +176,6 @@ impl CreateCall {
             call,
             warnings: fields.into_warnings(),
         })
-    }
-}
-
-fn read_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(ApiError::new(
-            ErrorCode::InvalidBody,
-            "Request body must be a JSON object, like {\"to_phone_number\": \"+14155551234\", \"objective\": \"…\"}",
-        )),
-        Err(error) => Err(ApiError::new(
-            ErrorCode::InvalidJson,
-            format!(
-                "Request body is not valid JSON (line {}, column {}).",
-                error.line(),
-                error.column()
-            ),
-        )),
     }
 }
 

@@ -3,14 +3,11 @@
 use std::{collections::HashMap, sync::Arc};
 
 use hyper::{Request, body::Incoming};
-use protocol::{
-    error::ApiError,
-    ids::{AccountId, CallId},
-};
+use protocol::{error::ApiError, ids::CallId};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
-    command, finished,
+    Session, command, finished,
     log::BATCH,
     snapshot,
     socket::{Gone, Socket},
@@ -37,18 +34,18 @@ pub(in crate::server) async fn open_account(
             ));
         }
     }
-    let session = Session {
+    let session = Watch {
         app: app.clone(),
-        account: caller.account,
+        caller: caller.clone(),
         followed: HashMap::new(),
         first_look: true,
     };
-    upgrade(app, request, move |socket| session.run(socket))
+    upgrade(app, &caller, request, session)
 }
 
-struct Session {
+struct Watch {
     app: App,
-    account: AccountId,
+    caller: Caller,
     followed: HashMap<CallId, Followed>,
     first_look: bool,
 }
@@ -61,18 +58,20 @@ struct Followed {
     ended: bool,
 }
 
-impl Session {
-    async fn run(mut self, mut socket: Socket) {
+impl Session for Watch {
+    async fn run(mut self, socket: &mut Socket) {
         // Nothing is left to do when the client is gone.
-        let _ = self.follow(&mut socket).await;
+        let _ = self.follow(socket).await;
     }
+}
 
+impl Watch {
     async fn follow(&mut self, socket: &mut Socket) -> Result<(), Gone> {
         let app = self.app.clone();
-        let (_, mut activity) = app.supervisor.bus().account(&self.account);
+        let (_, mut activity) = app.supervisor.bus().account(&self.caller.account);
         loop {
             activity.mark_unchanged();
-            let (feeds, _) = app.supervisor.bus().account(&self.account);
+            let (feeds, _) = app.supervisor.bus().account(&self.caller.account);
             self.meet(socket, feeds).await?;
             if self.send_new(socket).await? {
                 continue;
@@ -83,7 +82,7 @@ impl Session {
                     return Err(Gone);
                 }
                 text = socket.next_text() => {
-                    let answer = command(&app, &self.account, None, &text?).await;
+                    let answer = command(&app, &self.caller, None, &text?).await;
                     socket.text(answer).await?;
                 }
                 // The bus outlives every socket, so this cannot fail.

@@ -7,14 +7,14 @@ use hyper::{Request, body::Incoming};
 use protocol::{
     control::Event,
     error::ApiError,
-    ids::{AccountId, CallId},
-    rest::FailureReason,
+    ids::CallId,
+    rest::{Call, FailureReason},
 };
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::{
-    command, finished, frame,
+    Session, command, finished, frame,
     log::Log,
     snapshot,
     socket::{Gone, Socket},
@@ -22,7 +22,6 @@ use super::{
 };
 use crate::{
     server::{App, answer::Outcome, calls, request::Query},
-    store::StoredCall,
     supervisor::Caller,
 };
 
@@ -51,10 +50,11 @@ pub(in crate::server) async fn open_call(
         .filter(|after| *after <= last)
         .unwrap_or(0);
     let audio = wants_audio(&query)?;
-    let session = Session {
+    let session = Watch {
         app: app.clone(),
-        account: caller.account,
+        caller: caller.clone(),
         id: stored.call.call_id.clone(),
+        opened_at: stored.call,
         sound: match &log {
             Log::Running { feed, .. } if audio => Some(feed.listen()),
             _ => None,
@@ -62,7 +62,7 @@ pub(in crate::server) async fn open_call(
         log,
         seen: after,
     };
-    upgrade(app, request, move |socket| session.run(socket, stored))
+    upgrade(app, &caller, request, session)
 }
 
 fn wants_audio(query: &Query) -> Result<bool, ApiError> {
@@ -74,24 +74,28 @@ fn wants_audio(query: &Query) -> Result<bool, ApiError> {
     Ok(audio.unwrap_or(false))
 }
 
-struct Session {
+struct Watch {
     app: App,
-    account: AccountId,
+    caller: Caller,
     id: CallId,
+    /// The call as it stood when the socket was opened.
+    opened_at: Call,
     log: Log,
     /// The number of the last event that was sent.
     seen: u64,
     sound: Option<broadcast::Receiver<Arc<[u8]>>>,
 }
 
-impl Session {
-    async fn run(mut self, mut socket: Socket, stored: StoredCall) {
-        let opening = snapshot(&self.app, stored.call, self.seen).await;
-        if socket.text(opening).await.is_ok() && self.follow(&mut socket).await.is_ok() {
+impl Session for Watch {
+    async fn run(mut self, socket: &mut Socket) {
+        let opening = snapshot(&self.app, self.opened_at.clone(), self.seen).await;
+        if socket.text(opening).await.is_ok() && self.follow(socket).await.is_ok() {
             socket.close(CloseCode::Normal, "the call has ended").await;
         }
     }
+}
 
+impl Watch {
     /// Sends events and takes commands until the log has ended.
     async fn follow(&mut self, socket: &mut Socket) -> Result<(), Gone> {
         let app = self.app.clone();
@@ -114,7 +118,7 @@ impl Session {
                     return Err(Gone);
                 }
                 text = socket.next_text() => {
-                    let answer = command(&app, &self.account, Some(&self.id), &text?).await;
+                    let answer = command(&app, &self.caller, Some(&self.id), &text?).await;
                     socket.text(answer).await?;
                 }
                 piece = next_piece(&mut self.sound) => {

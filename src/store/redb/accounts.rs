@@ -65,6 +65,9 @@ pub(super) fn create_key(tx: &WriteTransaction, key: NewKey) -> Result<KeyRecord
         mode: key.mode,
         created_at: key.at,
         revoked_at: None,
+        scopes: key.scopes,
+        expires_at: key.expires_at,
+        last_used_at: None,
     };
     tx.open_table(KEY_HASHES)?
         .insert(&record.hash.0, record.id.0.as_str())?;
@@ -87,11 +90,22 @@ pub(super) fn revoke_key(
     id: &KeyId,
     at: Timestamp,
 ) -> Result<KeyRecord, StoreError> {
+    change_key(tx, id, |key| {
+        key.revoked_at.get_or_insert(at);
+    })
+}
+
+/// Changes what is kept of a key and returns it as it is now.
+pub(super) fn change_key(
+    tx: &WriteTransaction,
+    id: &KeyId,
+    change: impl FnOnce(&mut KeyRecord),
+) -> Result<KeyRecord, StoreError> {
     let found = get::<KeyRecord>(&tx.open_table(KEYS)?, &id.0)?;
     let mut record = found.ok_or_else(|| {
         StoreError::not_found(format!("There is no key {id}. See `agentphone keys list`."))
     })?;
-    record.revoked_at.get_or_insert(at);
+    change(&mut record);
     put(tx, KEYS, &id.0, &record)?;
     Ok(record)
 }

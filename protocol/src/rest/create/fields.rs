@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use crate::{error::ApiError, rest::Time};
+use crate::{
+    error::{ApiError, ErrorCode},
+    rest::Time,
+};
 
 /// Every field that a request may have, for "did you mean".
 const KNOWN: [&str; 18] = [
@@ -30,42 +33,57 @@ const KNOWN: [&str; 18] = [
 const MAX_NAMED: usize = 20;
 
 /// The fields of an object that were not taken yet, and the warnings so far.
-pub(super) struct Fields {
+pub(in crate::rest) struct Fields {
     parent: Option<&'static str>,
+    /// Whether the fields are those of [`KNOWN`], so that a misspelling can be recognised.
+    hints: bool,
     rest: Map<String, Value>,
     warnings: Vec<String>,
 }
 
 impl Fields {
-    pub(super) fn new(object: Map<String, Value>) -> Self {
+    pub(in crate::rest) fn new(object: Map<String, Value>) -> Self {
         Self {
             parent: None,
+            hints: true,
             rest: object,
             warnings: Vec::new(),
         }
     }
 
-    /// The fields of an object inside the field `parent`.
-    pub(super) fn nested(parent: &'static str, object: Map<String, Value>) -> Self {
+    /// The fields of an object that is no request for a call.
+    pub(in crate::rest) fn plain(object: Map<String, Value>) -> Self {
         Self {
-            parent: Some(parent),
+            hints: false,
             ..Self::new(object)
         }
     }
 
+    /// The fields of an object inside the field `parent`.
+    pub(in crate::rest) fn nested(parent: &'static str, object: Map<String, Value>) -> Self {
+        Self {
+            parent: Some(parent),
+            ..Self::plain(object)
+        }
+    }
+
     /// Takes a field; `null` is as good as absent.
-    pub(super) fn take(&mut self, name: &str) -> Option<Value> {
+    pub(in crate::rest) fn take(&mut self, name: &str) -> Option<Value> {
         self.rest.remove(name).filter(|value| !value.is_null())
     }
 
     /// Takes a field that must be there.
-    pub(super) fn required(&mut self, name: &str, expected: &str) -> Result<Value, ApiError> {
+    pub(in crate::rest) fn required(
+        &mut self,
+        name: &str,
+        expected: &str,
+    ) -> Result<Value, ApiError> {
         self.take(name)
             .ok_or_else(|| ApiError::missing_field(name, expected))
     }
 
     /// Checks that a field is there, and leaves it.
-    pub(super) fn require(&self, name: &str, expected: &str) -> Result<(), ApiError> {
+    pub(in crate::rest) fn require(&self, name: &str, expected: &str) -> Result<(), ApiError> {
         match self.rest.get(name) {
             None | Some(Value::Null) => Err(ApiError::missing_field(name, expected)),
             Some(_) => Ok(()),
@@ -74,7 +92,11 @@ impl Fields {
 
     /// Takes a text of at most `max` characters; blank is absent. Control characters other than line breaks and
     /// tabs are refused: they can be neither spoken nor shown.
-    pub(super) fn text(&mut self, name: &str, max: usize) -> Result<Option<String>, ApiError> {
+    pub(in crate::rest) fn text(
+        &mut self,
+        name: &str,
+        max: usize,
+    ) -> Result<Option<String>, ApiError> {
         let Some(value) = self.take(name) else {
             return Ok(None);
         };
@@ -88,7 +110,11 @@ impl Fields {
     }
 
     /// Takes a web address. The scheme may be left out unless `absolute`.
-    pub(super) fn url(&mut self, name: &str, absolute: bool) -> Result<Option<String>, ApiError> {
+    pub(in crate::rest) fn url(
+        &mut self,
+        name: &str,
+        absolute: bool,
+    ) -> Result<Option<String>, ApiError> {
         let expected = "a web address like https://nopa-sf.com";
         match self.text(name, 2_048) {
             Ok(Some(text)) if is_web_address(&text, absolute) => Ok(Some(text)),
@@ -98,7 +124,7 @@ impl Fields {
     }
 
     /// Takes a moment as RFC 3339 writes it, with `Z` or an offset from UTC.
-    pub(super) fn time(&mut self, name: &str) -> Result<Option<Time>, ApiError> {
+    pub(in crate::rest) fn time(&mut self, name: &str) -> Result<Option<Time>, ApiError> {
         let expected = "a time with its offset from UTC, like 2026-02-20T19:00:00Z or 2026-02-20T19:00:00-08:00";
         match self.text(name, 100) {
             Ok(None) => Ok(None),
@@ -111,7 +137,7 @@ impl Fields {
     }
 
     /// Takes an object of at most `max` bytes of JSON.
-    pub(super) fn object(
+    pub(in crate::rest) fn object(
         &mut self,
         name: &str,
         max: usize,
@@ -126,22 +152,22 @@ impl Fields {
         }
     }
 
-    pub(super) fn warn(&mut self, sentence: &str) {
+    pub(in crate::rest) fn warn(&mut self, sentence: &str) {
         self.warnings.push(sentence.to_owned());
     }
 
     /// Takes over the warnings of an object inside this one.
-    pub(super) fn adopt_warnings(&mut self, inner: Self) {
+    pub(in crate::rest) fn adopt_warnings(&mut self, inner: Self) {
         self.warnings.append(&mut inner.into_warnings());
     }
 
     /// Ends the reading: what was not taken is unknown, and is named.
-    pub(super) fn into_warnings(mut self) -> Vec<String> {
+    pub(in crate::rest) fn into_warnings(mut self) -> Vec<String> {
         let left = self.rest.len().saturating_sub(MAX_NAMED);
         for name in self.rest.keys().take(MAX_NAMED) {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             let full = self.full_name(&shown);
-            let hint = match closest(name).filter(|_| self.parent.is_none()) {
+            let hint = match closest(name).filter(|_| self.hints) {
                 Some(known) => format!(" Did you mean '{known}'?"),
                 None => String::new(),
             };
@@ -164,6 +190,31 @@ impl Fields {
             Some(parent) => format!("{parent}.{name}"),
             None => name.to_owned(),
         }
+    }
+}
+
+/// Reads a body that must be a JSON object; `example` shows one.
+///
+/// # Errors
+/// `invalid_json` or `invalid_body`.
+pub(in crate::rest) fn read_object(
+    body: &[u8],
+    example: &str,
+) -> Result<Map<String, Value>, ApiError> {
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(ApiError::new(
+            ErrorCode::InvalidBody,
+            format!("Request body must be a JSON object, like {example}"),
+        )),
+        Err(error) => Err(ApiError::new(
+            ErrorCode::InvalidJson,
+            format!(
+                "Request body is not valid JSON (line {}, column {}).",
+                error.line(),
+                error.column()
+            ),
+        )),
     }
 }
 
