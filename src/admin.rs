@@ -5,16 +5,20 @@
 
 use jiff::Timestamp;
 use protocol::{
-    ids::{AccountId, ApiKey, KeyMode},
+    ids::{AccountId, ApiKey, CallId, KeyMode},
     rest::Scopes,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::store::{
-    Account, KeyId, KeyRecord, NewKey, Secret, Store, StoreError, random_bytes, random_u128,
+    Account, Blocked, KeyId, KeyRecord, LedgerEntry, NewKey, Secret, Store, StoreError, StoredCall,
+    random_bytes, random_u128,
 };
 
+mod accounts;
 pub mod socket;
+
+pub use self::accounts::{AccountLine, Description};
 
 /// Something to be done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,10 +53,54 @@ pub enum Request {
         /// Its new name; may be empty.
         name: String,
     },
+    /// Lists all accounts.
+    ListAccounts,
+    /// Shows the ledger of an account.
+    Ledger {
+        /// Its name.
+        account: String,
+    },
+    /// Gives (or takes) credits.
+    Grant {
+        /// The account's name.
+        account: String,
+        /// How many.
+        credits: i32,
+        /// Why.
+        note: String,
+        /// Makes it happen once, however often it is asked for.
+        id: String,
+    },
+    /// Shows everything of an account but its calls.
+    DescribeAccount {
+        /// Its name.
+        account: String,
+    },
+    /// Shows calls of an account, newest first.
+    ExportCalls {
+        /// Its name.
+        account: String,
+        /// The last one that was shown.
+        before: Option<CallId>,
+    },
+    /// Lists the numbers that are called for no account.
+    ListNeverCall,
+    /// Puts a number on that list.
+    NeverCall {
+        /// E.164.
+        number: String,
+        /// Why; may be empty.
+        note: String,
+    },
+    /// Takes a number off that list.
+    CallAgain {
+        /// E.164.
+        number: String,
+    },
 }
 
 /// What came of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "did", rename_all = "snake_case")]
 pub enum Answer {
     /// The key was made.
@@ -71,6 +119,40 @@ pub enum Answer {
     Renamed {
         /// Which one.
         id: KeyId,
+    },
+    /// These are the accounts.
+    Accounts {
+        /// Oldest first.
+        accounts: Vec<AccountLine>,
+    },
+    /// This is the ledger.
+    Ledger {
+        /// Newest first.
+        entries: Vec<LedgerEntry>,
+    },
+    /// The credits moved.
+    Granted {
+        /// What the account has now.
+        balance: i64,
+    },
+    /// This is the account.
+    Described(Box<Description>),
+    /// These are some of its calls.
+    Calls {
+        /// Newest first.
+        calls: Vec<StoredCall>,
+        /// Whether older ones follow.
+        more: bool,
+    },
+    /// These numbers are never called.
+    NeverCalled {
+        /// Sorted.
+        numbers: Vec<Blocked>,
+    },
+    /// The list was changed, or was so already.
+    Changed {
+        /// Whether it was changed.
+        changed: bool,
     },
     /// It could not be done.
     Refused {
@@ -185,6 +267,34 @@ impl Tools<'_> {
                 .store
                 .rename_key(&id, &name)
                 .map(|key| Answer::Renamed { id: key.id }),
+            Request::ListAccounts => self.accounts(),
+            Request::Ledger { account } => self.ledger(&account),
+            Request::Grant {
+                account,
+                credits,
+                note,
+                id,
+            } => self.grant(&account, credits, &note, &id, at),
+            Request::DescribeAccount { account } => self.describe(&account),
+            Request::ExportCalls { account, before } => self.calls(&account, before.as_ref()),
+            Request::ListNeverCall => self
+                .store
+                .blocked(None)
+                .map(|numbers| Answer::NeverCalled { numbers }),
+            Request::NeverCall { number, note } => {
+                let blocked = Blocked {
+                    phone_number: number,
+                    at,
+                    note,
+                };
+                self.store
+                    .block(None, &blocked)
+                    .map(|_| Answer::Changed { changed: true })
+            }
+            Request::CallAgain { number } => self
+                .store
+                .unblock(None, &number)
+                .map(|changed| Answer::Changed { changed }),
         };
         done.unwrap_or_else(|error| Answer::Refused {
             error: error.to_string(),

@@ -17,6 +17,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use crate::{
     admin::{Tools, socket::Socket},
+    billing::Billing,
     bus::Bus,
     config::{Config, Services},
     driver::clock,
@@ -58,6 +59,7 @@ pub struct App {
     server: AbortOnDropHandle<()>,
     admin: AbortOnDropHandle<()>,
     _receptions: Vec<AbortOnDropHandle<()>>,
+    _retention: AbortOnDropHandle<()>,
     closing: CancellationToken,
 }
 
@@ -78,6 +80,7 @@ impl App {
         let admin = AbortOnDropHandle::new(tokio::spawn(admin));
         let (listener, address) = listen(config.server.listen).await?;
         let public_url = config.public_url(address);
+        let billing = shop(config, store.clone(), &public_url)?;
         let (supervisor, lines) = supervise(config, &folder, store, &public_url)?;
         let recovered = supervisor.recover().await;
         let (queued, interrupted) = recovered.map_err(|error| StartError(error.to_string()))?;
@@ -89,10 +92,12 @@ impl App {
             );
         }
         let receptions = receive(config, &supervisor).await?;
+        let retention = config.retention.rules();
+        let retention = retention.run(supervisor.store().clone(), folder.recordings());
         let app = server::App::new(
             supervisor.clone(),
             secret.clone(),
-            interface(config, lines, &public_url),
+            interface(config, lines, &public_url, billing),
         );
         let closing = CancellationToken::new();
         let server = server::serve(listener, app, closing.clone());
@@ -107,6 +112,7 @@ impl App {
             server,
             admin,
             _receptions: receptions,
+            _retention: AbortOnDropHandle::new(tokio::spawn(retention)),
             closing,
         })
     }
@@ -189,6 +195,7 @@ fn supervise(
         Services::new(config, cache, public_url).map_err(|error| StartError(error.to_string()))?;
     let settings = Settings {
         max_concurrent: config.calls.max_concurrent,
+        policy: config.policy().map_err(StartError)?,
         ring_timeout: config.calls.ring_timeout(),
         drain: config.calls.drain(),
         call: CallConfig {
@@ -255,7 +262,22 @@ async fn receive(
     Ok(receptions)
 }
 
-fn interface(config: &Config, lines: Vec<String>, public_url: &str) -> server::Settings {
+fn shop(config: &Config, store: Arc<dyn Store>, public_url: &str) -> Result<Billing, StartError> {
+    let service = config.billing.stripe.service(public_url);
+    let service = service.map_err(StartError)?;
+    Ok(Billing::new(
+        store,
+        config.buy_credits_url(public_url),
+        service,
+    ))
+}
+
+fn interface(
+    config: &Config,
+    lines: Vec<String>,
+    public_url: &str,
+    billing: Billing,
+) -> server::Settings {
     server::Settings {
         public_url: public_url.to_owned(),
         creations_per_minute: config.server.creations_per_minute,
@@ -269,5 +291,6 @@ fn interface(config: &Config, lines: Vec<String>, public_url: &str) -> server::S
             max_duration_seconds: config.calls.max_duration_seconds,
             from_numbers: config.from_numbers(),
         },
+        billing,
     }
 }

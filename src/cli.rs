@@ -16,6 +16,7 @@ use crate::{
     store::DataFolder,
 };
 
+mod accounts;
 mod admin;
 mod bench;
 mod call;
@@ -63,6 +64,12 @@ enum Command {
     /// Works whether or not a server is running on the same data folder.
     #[command(subcommand)]
     Keys(keys::Command),
+    /// List accounts, show their ledgers, give credits, export everything that is kept of one
+    #[command(subcommand)]
+    Accounts(accounts::Command),
+    /// Keep the list of numbers that are called for no account
+    #[command(subcommand)]
+    DoNotCall(accounts::Never),
     /// Measure turn-taking, hearing and capacity
     ///
     /// docs/turn-taking.md says how each figure is defined.
@@ -140,6 +147,8 @@ pub fn run() -> ExitCode {
         Command::Doctor(command) => in_runtime(doctor::run(command)),
         Command::Call(command) => in_runtime(call::run(*command)),
         Command::Keys(command) => in_runtime(keys::run(command)),
+        Command::Accounts(command) => in_runtime(accounts::run(command)),
+        Command::DoNotCall(command) => in_runtime(accounts::never(command)),
         Command::Bench(command) => in_runtime(bench::run(command)),
     };
     match done {

@@ -12,6 +12,7 @@ use std::{
 
 use serde::Deserialize;
 
+mod accounts;
 mod carrier;
 mod load;
 mod services;
@@ -19,6 +20,7 @@ mod services;
 mod tests;
 
 pub use self::{
+    accounts::{Contact, Disclosure, Limits, Outside, Retention, Stripe},
     carrier::{Carrier, Reception, Twilio},
     load::ConfigError,
     services::{Check, Part, Services},
@@ -45,6 +47,14 @@ pub struct Config {
     pub tts: Tts,
     /// Credits.
     pub billing: Billing,
+    /// How much an account may do.
+    pub limits: Limits,
+    /// How long things are kept.
+    pub retention: Retention,
+    /// Whom the program may call, and when.
+    pub contact: Contact,
+    /// What those who are called are told.
+    pub disclosure: Disclosure,
     /// What is logged.
     pub log: Log,
 }
@@ -276,6 +286,8 @@ pub struct Billing {
     pub free_credits: u32,
     /// Where credits can be bought; empty: see [`Config::buy_credits_url`].
     pub buy_credits_url: String,
+    /// Credits sold through Stripe; see [`Stripe::is_set`].
+    pub stripe: Stripe,
 }
 
 /// `[log]`

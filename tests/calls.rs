@@ -11,6 +11,7 @@ use agentphone::{
         SpeechToText, SttOptions, SttStream, scripted::ScriptedReply,
     },
     store::{Attachment, RedbStore, Store},
+    supervisor::Policy,
 };
 use call::Tool;
 use protocol::{control::Event, rest};
@@ -179,6 +180,31 @@ async fn calls_that_do_not_connect_give_the_credit_back() {
         assert_eq!(call.transcript, None);
         assert_eq!(engine.credits(), 5, "{scenario}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_callee_is_told_who_calls_and_that_it_is_recorded() {
+    let engine = Setup {
+        policy: Policy {
+            disclose_ai: true,
+            disclose_recording: true,
+            ..Policy::default()
+        },
+        ..polite()
+    }
+    .start();
+    let (call, _) = engine.call().await;
+    let told = "This is an automated assistant calling. This call is recorded.";
+    let disclosure = call.disclosure.expect("it is in the record");
+    assert_eq!(disclosure.text, told);
+    assert_eq!(disclosure.heard, Some(true), "{:?}", call.turns);
+    let said = call.turns.iter();
+    let said: Vec<_> = said
+        .filter(|turn| turn.speaker == rest::Speaker::Agent)
+        .map(|turn| turn.text.as_str())
+        .collect();
+    assert!(said[0].starts_with(told), "{said:?}");
+    assert!(!said[1].contains("automated"), "{said:?}");
 }
 
 #[tokio::test(start_paused = true)]

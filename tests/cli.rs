@@ -84,6 +84,80 @@ fn keys_are_made_listed_and_revoked_without_a_server() {
     );
 }
 
+/// Administers accounts by the program, whoever has the database open.
+fn try_accounts(home: &Path) {
+    let run = |arguments: &[&str]| agentphone(home, arguments, &[]);
+    let create = [
+        "keys",
+        "create",
+        "--account",
+        "nopa",
+        "--scopes",
+        "admin,calls:read",
+    ];
+    printed(&run(&[&create[..], &["--expires", "90d"]].concat()));
+    let list = printed(&run(&["keys", "list"]));
+    assert!(
+        list.contains("until ") && list.contains("calls:read,admin"),
+        "{list}"
+    );
+    printed(&run(&["keys", "rename", &ids(&list)[0], "front desk"]));
+    assert!(printed(&run(&["keys", "list"])).contains("front desk"));
+    for bad in [
+        ["--expires", "soon"],
+        ["--scopes", "all"],
+        ["--expires", "2020-01-01T00:00:00Z"],
+    ] {
+        let refused = run(&[&create[..4], &bad[..]].concat());
+        assert!(!refused.status.success(), "{bad:?}");
+    }
+
+    printed(&run(&["accounts", "grant", "nopa", "7", "--note", "sorry"]));
+    printed(&run(&["accounts", "grant", "nopa", "-2"]));
+    let list = printed(&run(&["accounts", "list"]));
+    assert!(list.contains(" nopa ") && list.contains(" 10 "), "{list}");
+    let ledger = printed(&run(&["accounts", "ledger", "nopa"]));
+    assert_eq!(ledger.lines().count(), 4, "{ledger}");
+    assert!(
+        ledger.contains("granted: sorry") && ledger.contains("+7"),
+        "{ledger}"
+    );
+    let missing = run(&["accounts", "ledger", "nobody"]);
+    assert!(text(&missing.stderr).contains("no account named 'nobody'"));
+
+    let number = "+14155550123";
+    printed(&run(&["do-not-call", "add", number, "--note", "asked us"]));
+    let list = printed(&run(&["do-not-call", "list"]));
+    assert!(list.contains(number) && list.contains("asked us"), "{list}");
+    printed(&run(&["do-not-call", "remove", number]));
+    assert!(!printed(&run(&["do-not-call", "list"])).contains(number));
+    assert!(!run(&["do-not-call", "add", "12345"]).status.success());
+
+    let to = home.join("export");
+    let folder = to.to_str().unwrap();
+    printed(&run(&["accounts", "export", "nopa", "--to", folder]));
+    let whole = std::fs::read_to_string(to.join("account.json")).unwrap();
+    let whole: serde_json::Value = serde_json::from_str(&whole).unwrap();
+    assert_eq!(
+        (&whole["credits"], &whole["calls"]),
+        (&10.into(), &serde_json::json!([]))
+    );
+    assert!(whole["keys"][0]["name"] == "front desk" && whole["keys"][0].get("hash").is_none());
+    let again = run(&["accounts", "export", "nopa", "--to", folder]);
+    assert!(text(&again.stderr).contains("not empty"));
+}
+
+#[test]
+fn accounts_are_administered_without_a_server_and_while_one_runs() {
+    let home = tempfile::tempdir().unwrap();
+    try_accounts(home.path());
+    let home = tempfile::tempdir().unwrap();
+    let server = Process::start(home.path(), &[]);
+    try_accounts(home.path());
+    server.signal(Signal::TERM);
+    assert!(server.end().0.success());
+}
+
 #[test]
 fn keys_are_made_listed_and_revoked_while_another_process_has_the_database() {
     let home = tempfile::tempdir().unwrap();

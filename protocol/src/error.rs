@@ -36,10 +36,18 @@ pub enum ErrorCode {
     CallFailed,
     /// Any other field, parameter or header has a value that cannot be used.
     InvalidField,
+    /// The number is on the do-not-call list.
+    DoNotCall,
+    /// It is no time of day to call this number.
+    OutsideHours,
+    /// The call has to be over for this, and is not.
+    CallNotEnded,
     /// The call is over, so it cannot be changed any more.
     CallAlreadyEnded,
     /// The idempotency key was used before with another request.
     IdempotencyConflict,
+    /// An event is not from who it says, or not from now.
+    InvalidSignature,
     /// The key may not do this.
     Forbidden,
     /// There is no such path, or no such key.
@@ -64,7 +72,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 28] = [
         Self::Unauthorized,
         Self::InvalidJson,
         Self::InvalidBody,
@@ -77,8 +85,12 @@ impl ErrorCode {
         Self::CallNotFound,
         Self::CallFailed,
         Self::InvalidField,
+        Self::DoNotCall,
+        Self::OutsideHours,
+        Self::CallNotEnded,
         Self::CallAlreadyEnded,
         Self::IdempotencyConflict,
+        Self::InvalidSignature,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
@@ -107,8 +119,12 @@ impl ErrorCode {
             Self::CallNotFound => "call_not_found",
             Self::CallFailed => "call_failed",
             Self::InvalidField => "invalid_field",
+            Self::DoNotCall => "do_not_call",
+            Self::OutsideHours => "outside_hours",
+            Self::CallNotEnded => "call_not_ended",
             Self::CallAlreadyEnded => "call_already_ended",
             Self::IdempotencyConflict => "idempotency_conflict",
+            Self::InvalidSignature => "invalid_signature",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -126,20 +142,23 @@ impl ErrorCode {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidJson | Self::InvalidBody | Self::MissingField => 400,
+            Self::InvalidJson | Self::InvalidBody | Self::MissingField | Self::InvalidSignature => {
+                400
+            }
             Self::Unauthorized => 401,
             Self::InsufficientCredits => 402,
-            Self::Forbidden => 403,
+            Self::Forbidden | Self::DoNotCall => 403,
             Self::CallNotFound | Self::NotFound | Self::RecordingNotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,
-            Self::CallAlreadyEnded | Self::IdempotencyConflict => 409,
+            Self::CallNotEnded | Self::CallAlreadyEnded | Self::IdempotencyConflict => 409,
             Self::BodyTooLarge => 413,
             Self::RangeNotSatisfiable => 416,
             Self::InvalidPhone
             | Self::UnsupportedRegion
             | Self::EmergencyNumber
-            | Self::InvalidField => 422,
+            | Self::InvalidField
+            | Self::OutsideHours => 422,
             Self::UpgradeRequired => 426,
             Self::RateLimitExceeded => 429,
             Self::CallFailed | Self::InternalError => 500,

@@ -6,4 +6,5 @@ pub mod ids;
 pub mod language;
 pub mod phone;
 pub mod rest;
+pub mod stripe;
 pub mod twilio;

@@ -1,22 +1,28 @@
 //! The bodies of the HTTP interface: what a client sends ([`CreateCall`]) and what it gets ([`Call`], [`Created`],
 //! [`List`]). Errors are in [`crate::error`]. Nothing here knows HTTP itself.
 
+mod account;
+mod block;
 mod call;
 mod create;
+mod disclosure;
 mod key;
 mod time;
 
+pub use account::{Account, LedgerLine, LedgerPage, Purchasable};
+pub use block::BlockNumber;
 pub use call::{
     AnsweredBy, AtFault, Call, Direction, EndReason, Evidence, Failure, FailureReason, Metrics,
     Outcome, Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
 };
 pub use create::{CreateCall, Offer, Parsed, Voicemail, VoicemailAction};
+pub use disclosure::Disclosure;
 pub use key::{CreateKey, CreateToken, Key, LiveToken, Scope, Scopes, parse_rename};
 pub use time::Time;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{AccountId, CallId};
+use crate::ids::CallId;
 
 /// The answer to a created call (202): the published fields, and our warnings beside them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,15 +91,4 @@ pub struct List {
     pub has_more: bool,
     /// What to send as `cursor` for the next page; `null` on the last one.
     pub next_cursor: Option<String>,
-}
-
-/// What an account may know of itself.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Account {
-    /// Its id.
-    pub account_id: AccountId,
-    /// Its name, as the operator gave it.
-    pub name: String,
-    /// Credits that can be spent now.
-    pub credits_remaining: u64,
 }

@@ -26,7 +26,7 @@ use crate::{
 /// How long the other side may take to send its line.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The longest line that is read, in bytes.
-const MAX_LINE: u64 = 1 << 20;
+const MAX_LINE: u64 = 64 << 20;
 /// The longest path that fits into a socket's address everywhere (104 bytes on BSD, 108 on Linux, with the zero).
 const MAX_ADDRESS: usize = 100;
 

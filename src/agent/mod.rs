@@ -5,6 +5,7 @@
 //! here knows a vendor or a line.
 
 pub(crate) mod dialogue;
+pub(crate) mod disclosure;
 pub(crate) mod heard;
 mod judge;
 pub(crate) mod numbers;

@@ -19,6 +19,8 @@ pub(crate) struct Sentences {
     pub(crate) deaf: &'static str,
     /// Before and after the objective, to a voice mailbox.
     mailbox: [&'static str; 2],
+    /// That a machine calls, and that the call is recorded.
+    pub(crate) disclosure: [&'static str; 2],
 }
 
 const ENGLISH: Sentences = Sentences {
@@ -33,6 +35,10 @@ const ENGLISH: Sentences = Sentences {
     mailbox: [
         "Hello, this is an automated call on behalf of a customer. The request was:",
         "Please call back. Thank you.",
+    ],
+    disclosure: [
+        "This is an automated assistant calling.",
+        "This call is recorded.",
     ],
 };
 
@@ -50,6 +56,10 @@ const OTHERS: [Sentences; 5] = [
             "Hola, esta es una llamada automática de parte de un cliente. La petición era la siguiente:",
             "Por favor, devuelva la llamada. Gracias.",
         ],
+        disclosure: [
+            "Le llama un asistente automático.",
+            "Esta llamada se graba.",
+        ],
     },
     Sentences {
         language: "fr",
@@ -63,6 +73,10 @@ const OTHERS: [Sentences; 5] = [
         mailbox: [
             "Bonjour, ceci est un appel automatique de la part d'un client. Voici sa demande :",
             "Merci de rappeler.",
+        ],
+        disclosure: [
+            "Vous parlez à un assistant automatique.",
+            "Cet appel est enregistré.",
         ],
     },
     Sentences {
@@ -78,6 +92,10 @@ const OTHERS: [Sentences; 5] = [
             "Guten Tag, dies ist ein automatischer Anruf im Auftrag eines Kunden. Sein Anliegen war:",
             "Bitte rufen Sie zurück. Vielen Dank.",
         ],
+        disclosure: [
+            "Hier spricht ein automatischer Assistent.",
+            "Dieses Gespräch wird aufgezeichnet.",
+        ],
     },
     Sentences {
         language: "it",
@@ -92,6 +110,10 @@ const OTHERS: [Sentences; 5] = [
             "Buongiorno, questa è una chiamata automatica per conto di un cliente. La richiesta era questa:",
             "La preghiamo di richiamare. Grazie.",
         ],
+        disclosure: [
+            "La chiama un assistente automatico.",
+            "Questa chiamata viene registrata.",
+        ],
     },
     Sentences {
         language: "pt",
@@ -105,6 +127,10 @@ const OTHERS: [Sentences; 5] = [
         mailbox: [
             "Olá, esta é uma chamada automática em nome de um cliente. O pedido era o seguinte:",
             "Por favor, ligue de volta. Obrigado.",
+        ],
+        disclosure: [
+            "Está a falar com um assistente automático.",
+            "Esta chamada é gravada.",
         ],
     },
 ];
@@ -189,6 +215,7 @@ mod tests {
                 core.nobody,
             ]);
             all.extend([sentences.introduction, sentences.deaf].map(str::to_owned));
+            all.extend(sentences.disclosure.map(str::to_owned));
             all.push(sentences.mailbox_message("Book a table."));
         }
         let count = all.len();

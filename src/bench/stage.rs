@@ -30,7 +30,7 @@ use crate::{
         scripted::{ScriptedModel, ScriptedReply},
     },
     store::{Attachment, KeyId, RedbStore, Store},
-    supervisor::{Caller, CreateAnswer, Parts, Settings, Supervisor},
+    supervisor::{Caller, CreateAnswer, Parts, Policy, Settings, Supervisor},
 };
 
 /// How long the callee's phone rings: a whole number of frames, so that recordings begin one frame after the answer.
@@ -185,6 +185,7 @@ impl Stage {
             tts: Arc::new(self.tts.clone()),
             settings: Settings {
                 max_concurrent: 1,
+                policy: Policy::default(),
                 ring_timeout: Duration::from_secs(20),
                 drain: Duration::ZERO,
                 call: config,

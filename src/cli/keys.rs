@@ -75,7 +75,7 @@ pub(super) enum When {
 }
 
 impl When {
-    fn from(self, now: Timestamp) -> Timestamp {
+    fn moment(self, now: Timestamp) -> Timestamp {
         match self {
             Self::At(at) => at,
             Self::In(duration) => now.saturating_add(duration).unwrap_or(Timestamp::MAX),
@@ -116,7 +116,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         } => {
             let mode = if test { KeyMode::Test } else { KeyMode::Live };
             let now = clock::wall();
-            let expires_at = expires.map(|expires| expires.from(now));
+            let expires_at = expires.map(|expires| expires.moment(now));
             if expires_at.is_some_and(|end| end <= now) {
                 return Err(Failure(
                     "--expires lies in the past; the key would never work.".into(),
@@ -210,7 +210,7 @@ mod tests {
             ("30m", "2026-02-20T12:30:00Z"),
             ("2027-01-01T01:00:00+01:00", "2027-01-01T00:00:00Z"),
         ] {
-            assert_eq!(when(text).unwrap().from(now).to_string(), expected);
+            assert_eq!(when(text).unwrap().moment(now).to_string(), expected);
         }
         for bad in ["", "d", "soon", "-5d", "5y", "90 d"] {
             assert!(when(bad).is_err(), "{bad}");

@@ -101,6 +101,7 @@ impl Config {
             &mut self.server.public_url,
             &mut self.llm.openai.base_url,
             &mut self.line.twilio.api_base,
+            &mut self.billing.stripe.api_base,
         ] {
             *url = url.trim_end_matches('/').to_owned();
         }
@@ -173,6 +174,7 @@ impl Config {
             ("llm.openai.base_url", &self.llm.openai.base_url),
             ("line.twilio.api_base", &self.line.twilio.api_base),
             ("billing.buy_credits_url", &self.billing.buy_credits_url),
+            ("billing.stripe.api_base", &self.billing.stripe.api_base),
         ] {
             if !url.is_empty() && !is_web_address(url) {
                 wrong.push(format!(
@@ -181,6 +183,7 @@ impl Config {
             }
         }
         self.check_twilio(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
+        self.check_accounts(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {
             wrong.push(format!("{origin}: `log.level` is no filter: {error}."));
         }

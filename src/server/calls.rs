@@ -6,7 +6,7 @@ use hyper::{HeaderMap, StatusCode, Uri, header};
 use protocol::{
     error::{ApiError, ErrorCode},
     ids::CallId,
-    rest::{Call, CreateCall, List, One, Status},
+    rest::{Call, CreateCall, List, Offer, One, Parsed, Status},
 };
 
 use super::{
@@ -23,6 +23,9 @@ use crate::{
 
 /// Calls in a list when the request does not say.
 const DEFAULT_LIMIT: usize = 50;
+/// The line that is played by a scenario.
+const SIMULATED: &str = "simulated";
+
 /// Most calls in a list.
 const MAX_LIMIT: usize = 200;
 
@@ -36,9 +39,19 @@ pub(super) async fn create(
     headers: &HeaderMap,
     body: &[u8],
 ) -> Outcome {
-    let Some(wish) = request::idempotency_key(headers, body)? else {
+    let wish = request::idempotency_key(headers, body)?;
+    // What a test key was answered is no answer to a live one, nor the other way round.
+    let apart = |wish: IdempotencyKey| IdempotencyKey {
+        key: format!("test\n{}", wish.key),
+        ..wish
+    };
+    let wish = if caller.test { wish.map(apart) } else { wish };
+    let Some(wish) = wish else {
         return created(create_once(app, caller, body, None).await?);
     };
+    // Of requests that come at the same instant the first is carried out, and the others are told what came of it.
+    let turn = (caller.account.clone(), wish.key.clone());
+    let _mine = app.once.take(turn).await;
     match recall(app, caller, &wish).await? {
         Recall::Replayed(answer) => return answer::replayed(answer),
         Recall::Conflict => return Err(ApiError::idempotency_conflict()),
@@ -62,7 +75,11 @@ async fn create_once(
     body: &[u8],
     wish: Option<IdempotencyKey>,
 ) -> Result<CreateAnswer, ApiError> {
-    let parsed = CreateCall::parse(body, &app.settings.offer)?;
+    let parsed = if caller.test {
+        parse_for_test(body, &app.settings.offer)?
+    } else {
+        CreateCall::parse(body, &app.settings.offer)?
+    };
     app.creations
         .take(&caller.key, clock::now())
         .map_err(|seconds| {
@@ -74,9 +91,32 @@ async fn create_once(
                 seconds,
             )
         })?;
-    app.supervisor
+    let created = app
+        .supervisor
         .create(caller, parsed.call, parsed.warnings, wish)
-        .await
+        .await;
+    match created {
+        Err(error) if error.code == ErrorCode::InsufficientCredits => {
+            let link = app.settings.billing.link(&caller.account).await;
+            Err(ApiError::insufficient_credits(link))
+        }
+        created => created,
+    }
+}
+
+/// Reads a request made with a test key: whatever line it names, the callee is simulated.
+fn parse_for_test(body: &[u8], offer: &Offer) -> Result<Parsed, ApiError> {
+    let mut offer = offer.clone();
+    offer.lines.sort_by_key(|line| line != SIMULATED);
+    let mut parsed = CreateCall::parse(body, &offer)?;
+    if parsed.call.line != SIMULATED {
+        let named = std::mem::replace(&mut parsed.call.line, SIMULATED.to_owned());
+        parsed.warnings.push(format!(
+            "'line' is \"{named}\", but calls of a test key use the simulated line."
+        ));
+        parsed.call.from_phone_number = None;
+    }
+    Ok(parsed)
 }
 
 fn created(answer: CreateAnswer) -> Outcome {
@@ -98,7 +138,7 @@ fn is_kept(error: &ApiError) -> bool {
     error.status() < 500
         && !matches!(
             error.code,
-            ErrorCode::RateLimitExceeded | ErrorCode::IdempotencyConflict
+            ErrorCode::RateLimitExceeded | ErrorCode::IdempotencyConflict | ErrorCode::OutsideHours
         )
 }
 
@@ -212,4 +252,34 @@ pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<StoredC
 async fn one(app: &App, call: Call) -> Outcome {
     let data = recording::with_url(app, call).await;
     answer::json(StatusCode::OK, &One { data })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn calls_of_a_test_key_are_simulated_whatever_line_they_name() {
+        let offer = Offer {
+            lines: vec!["carrier".into(), SIMULATED.into()],
+            from_numbers: vec![("carrier".into(), "+14155550100".into())],
+            ..Offer::default()
+        };
+        let parse = |more: serde_json::Value| {
+            let mut body = json!({"to_phone_number": "+14155551234", "objective": "Book a table"});
+            for (name, value) in more.as_object().expect("an object") {
+                body[name] = value.clone();
+            }
+            parse_for_test(body.to_string().as_bytes(), &offer).expect("a good request")
+        };
+        let plain = parse(json!({"scenario": "books"}));
+        assert_eq!(plain.call.line, SIMULATED);
+        assert!(plain.warnings.is_empty(), "{:?}", plain.warnings);
+        let named = parse(json!({"line": "carrier", "from_phone_number": "+14155550100"}));
+        assert_eq!(named.call.line, SIMULATED);
+        assert_eq!(named.call.from_phone_number, None);
+        assert!(named.warnings[0].contains("carrier"));
+    }
 }

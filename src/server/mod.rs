@@ -13,18 +13,22 @@ use hyper::{
 };
 use protocol::{
     error::{ApiError, ErrorCode},
+    ids::AccountId,
     rest::Offer,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod account;
 mod answer;
+mod billing;
 mod calls;
 mod connection;
+mod export;
 mod keys;
 mod limits;
 mod lines;
 mod live;
+mod privacy;
 mod recording;
 mod request;
 mod routes;
@@ -37,9 +41,14 @@ use self::{
     routes::{Found, Keyed, Route},
 };
 use crate::{
+    billing::Billing,
     store::{Secret, StoreError},
     supervisor::Supervisor,
+    turns::Turns,
 };
+
+/// Largest event of a payment service in bytes.
+const MAX_EVENT_BYTES: usize = 256 * 1024;
 
 /// What the operator decides about the interface.
 #[derive(Debug, Clone)]
@@ -54,6 +63,8 @@ pub struct Settings {
     pub max_body_bytes: usize,
     /// What can be asked for.
     pub offer: Offer,
+    /// Where credits are bought.
+    pub billing: Billing,
 }
 
 /// Everything that requests need. Clones share it.
@@ -64,6 +75,8 @@ pub struct App {
     settings: Arc<Settings>,
     creations: Arc<PerMinute>,
     requests: Arc<PerMinute>,
+    /// Requests with the same idempotency key, one at a time.
+    once: Arc<Turns<(AccountId, String)>>,
     /// Which keys' use was noted in the last minute.
     uses: Arc<PerMinute>,
     /// Open live sockets, which outlive the request that opened them.
@@ -81,6 +94,7 @@ impl App {
             secret,
             creations: Arc::new(PerMinute::new(settings.creations_per_minute)),
             requests: Arc::new(PerMinute::new(settings.reads_per_minute)),
+            once: Arc::default(),
             uses: Arc::new(PerMinute::new(1)),
             settings: Arc::new(settings),
             sockets: TaskTracker::new(),
@@ -132,7 +146,13 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
     let has_body = match route {
         Route::Keyed(keyed) => keyed.has_body(),
         Route::Line => request.method() == Method::POST,
+        Route::Payment => true,
         _ => false,
+    };
+    let limit = if route == Route::Payment {
+        limit.max(MAX_EVENT_BYTES)
+    } else {
+        limit
     };
     let body = if has_body || announced > limit as u64 {
         request::read_body(request.body_mut(), limit, waits).await?
@@ -144,6 +164,7 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         Route::Ready => return account::ready(app).await,
         Route::Recording => return recording::get(app, &request, &id).await,
         Route::Line => return lines::handle(app, request, &id, body).await,
+        Route::Payment => return billing::event(app, request.headers(), &body).await,
         Route::Keyed(keyed) => keyed,
     };
     let caller = match keyed {
@@ -162,6 +183,13 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         Keyed::LiveAccount => live::open_account(app, caller, request).await,
         Keyed::LiveToken => token::create(app, &caller, &body).await,
         Keyed::Account => account::get(app, &caller).await,
+        Keyed::Ledger => billing::ledger(app, &caller, request.uri()).await,
+        Keyed::Checkout => billing::checkout(app, &caller).await,
+        Keyed::Export => export::get(app, &caller),
+        Keyed::DeleteData => privacy::delete_data(app, &caller, &id).await,
+        Keyed::ListBlocked => privacy::list(app, &caller).await,
+        Keyed::Block => privacy::block(app, &caller, &body).await,
+        Keyed::Unblock => privacy::unblock(app, &caller, &id).await,
         Keyed::ListKeys => keys::list(app, &caller).await,
         Keyed::CreateKey => keys::create(app, &caller, &body).await,
         Keyed::GetKey => keys::get(app, &caller, &id).await,

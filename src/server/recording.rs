@@ -14,7 +14,7 @@ use hyper::{
 use protocol::{
     error::{ApiError, ErrorCode},
     ids::CallId,
-    rest::{Call, Scope},
+    rest::{Call, Scope, Status},
 };
 use tokio::{
     fs::File,
@@ -36,10 +36,26 @@ const PIECE: usize = 64 * 1024;
 /// What the signatures of links are for; see [`crate::store::Secret::sign`].
 const PURPOSE: &str = "recording";
 
-/// Fills in where the recording of a call that has ended can be fetched, if there is one.
+/// Fills in what of a call is true only now: where its recording can be fetched, when it has ended and there is one, and
+/// its place in the queue while it waits.
 pub(super) async fn with_url(app: &App, mut call: Call) -> Call {
+    if call.status == Status::Queued {
+        let positions = app.supervisor.queue_positions();
+        call.queue_position = positions.get(&call.call_id).copied();
+    }
     let path = app.supervisor.recording_path(&call.call_id);
-    if call.status.is_final() && tokio::fs::try_exists(path).await.unwrap_or(false) {
+    let there = tokio::fs::try_exists(path).await.unwrap_or(false);
+    linked(app, call, there)
+}
+
+/// As [`with_url`], on a thread that may wait, for a call whatever its place in the queue.
+pub(super) fn with_url_now(app: &App, call: Call) -> Call {
+    let path = app.supervisor.recording_path(&call.call_id);
+    linked(app, call, path.exists())
+}
+
+fn linked(app: &App, mut call: Call, there: bool) -> Call {
+    if there && call.status.is_final() && call.recording_deleted_at.is_none() {
         let expires = clock::wall().as_second() + LINK_LIFETIME;
         call.recording_url = Some(url(app, &call.call_id, expires));
     }
@@ -75,6 +91,11 @@ pub(super) async fn get(app: &App, request: &Request<Incoming>, id: &str) -> Out
         }
         stored.call.call_id
     };
+    let (store, wanted) = (app.supervisor.store().clone(), id.clone());
+    let stored = super::blocking(move || store.call(&wanted)).await?;
+    if stored.is_some_and(|stored| stored.call.recording_deleted_at.is_some()) {
+        return Err(missing("The recording of this call was deleted."));
+    }
     let path = app.supervisor.recording_path(&id);
     send(&path, &id, request.headers()).await
 }

@@ -18,6 +18,8 @@ pub(super) enum Route {
     Ready,
     /// Needs a key or a signed link.
     Recording,
+    /// Told by the payment service, which signs what it says.
+    Payment,
     /// Asked for by the carrier of a line, which decides who may.
     Line,
     /// Needs a key.
@@ -35,6 +37,13 @@ pub(super) enum Keyed {
     LiveAccount,
     LiveToken,
     Account,
+    Ledger,
+    Checkout,
+    Export,
+    DeleteData,
+    ListBlocked,
+    Block,
+    Unblock,
     ListKeys,
     CreateKey,
     GetKey,
@@ -51,11 +60,20 @@ impl Keyed {
             | Self::LiveCall
             | Self::LiveAccount
             | Self::LiveToken
-            | Self::Account => Scope::CallsRead,
-            Self::CreateCall | Self::CancelCall => Scope::CallsWrite,
-            Self::ListKeys | Self::CreateKey | Self::GetKey | Self::RenameKey | Self::RevokeKey => {
-                Scope::Admin
+            | Self::Account
+            | Self::Ledger => Scope::CallsRead,
+            Self::CreateCall | Self::CancelCall | Self::DeleteData | Self::Checkout => {
+                Scope::CallsWrite
             }
+            Self::ListKeys
+            | Self::CreateKey
+            | Self::GetKey
+            | Self::RenameKey
+            | Self::RevokeKey
+            | Self::Export
+            | Self::ListBlocked
+            | Self::Block
+            | Self::Unblock => Scope::Admin,
         }
     }
 
@@ -63,7 +81,7 @@ impl Keyed {
     pub(super) fn has_body(self) -> bool {
         matches!(
             self,
-            Self::CreateCall | Self::LiveToken | Self::CreateKey | Self::RenameKey
+            Self::CreateCall | Self::LiveToken | Self::CreateKey | Self::RenameKey | Self::Block
         )
     }
 }
@@ -126,6 +144,35 @@ const TABLE: &[(&str, Methods)] = &[
         "/api/v1/account",
         &[(Method::GET, Route::Keyed(Keyed::Account))],
     ),
+    (
+        "/api/v1/account/ledger",
+        &[(Method::GET, Route::Keyed(Keyed::Ledger))],
+    ),
+    (
+        "/api/v1/account/export",
+        &[(Method::GET, Route::Keyed(Keyed::Export))],
+    ),
+    (
+        "/api/v1/do-not-call",
+        &[
+            (Method::GET, Route::Keyed(Keyed::ListBlocked)),
+            (Method::POST, Route::Keyed(Keyed::Block)),
+        ],
+    ),
+    (
+        "/api/v1/do-not-call/{id}",
+        &[(Method::DELETE, Route::Keyed(Keyed::Unblock))],
+    ),
+    (
+        "/api/v1/calls/{id}/data",
+        &[(Method::DELETE, Route::Keyed(Keyed::DeleteData))],
+    ),
+    (
+        "/api/v1/billing/checkout",
+        &[(Method::POST, Route::Keyed(Keyed::Checkout))],
+    ),
+    ("/api/v1/stripe/webhook", &[(Method::POST, Route::Payment)]),
+    ("/stripe/webhook", &[(Method::POST, Route::Payment)]),
     (
         "/lines/{*id}",
         &[(Method::GET, Route::Line), (Method::POST, Route::Line)],

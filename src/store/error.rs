@@ -66,7 +66,15 @@ impl StoreError {
         )
     }
 
-    pub(super) fn not_found(message: impl Into<String>) -> Self {
+    /// An operation of ours panicked.
+    pub(crate) fn panicked() -> Self {
+        Self::plain(
+            Kind::Misuse,
+            "An operation on the records panicked. This is a fault of agentphone.",
+        )
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
         Self::plain(Kind::NotFound, message)
     }
 

@@ -2,6 +2,8 @@
 //! the sum up to itself, so that a wrong one can be found. Each entry has a reference that may occur once: that
 //! is what makes reserve, settle and give-back happen exactly once, whatever is repeated.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use protocol::ids::CallId;
 use serde::{Deserialize, Serialize};
@@ -44,6 +46,40 @@ pub enum Entry {
         /// Which call.
         call: CallId,
     },
+    /// Bought.
+    Purchase {
+        /// The checkout of the payment service.
+        session: String,
+    },
+    /// The money of a purchase went back (or came again): so do its credits.
+    Refund {
+        /// The checkout.
+        session: String,
+        /// Which change of this purchase it is, from 1.
+        change: u32,
+    },
+    /// Given, or taken, by the operator.
+    Grant {
+        /// Makes it one event, however often it is asked for.
+        id: String,
+        /// Why.
+        note: String,
+    },
+}
+
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Welcome => f.write_str("free credits"),
+            Self::Reserve { call } => write!(f, "call {call}"),
+            Self::Settle { call } => write!(f, "call {call} was made"),
+            Self::GiveBack { call } => write!(f, "call {call} was not connected"),
+            Self::Purchase { session } => write!(f, "bought, {session}"),
+            Self::Refund { session, .. } => write!(f, "money went back, {session}"),
+            Self::Grant { note, .. } if note.is_empty() => f.write_str("granted"),
+            Self::Grant { note, .. } => write!(f, "granted: {note}"),
+        }
+    }
 }
 
 impl Entry {
@@ -55,6 +91,9 @@ impl Entry {
             Self::Welcome => "welcome".into(),
             Self::Reserve { call } => format!("reserve/{call}"),
             Self::Settle { call } | Self::GiveBack { call } => format!("close/{call}"),
+            Self::Purchase { session } => format!("purchase/{session}"),
+            Self::Refund { session, change } => format!("refund/{session}/{change}"),
+            Self::Grant { id, .. } => format!("grant/{id}"),
         }
     }
 }

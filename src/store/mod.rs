@@ -17,22 +17,26 @@ use protocol::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+mod blocked;
 mod cache;
 mod error;
 mod folder;
 mod key;
 mod ledger;
+mod purchase;
 mod redb;
 mod secret;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
+    blocked::{Blocked, Forget, Privacy},
     cache::{Cache, CacheKey},
     error::StoreError,
     folder::DataFolder,
     key::{Account, KeyId, KeyRecord, NewKey},
     ledger::{Entry, LedgerEntry},
+    purchase::{Applied, Checkout, Offered, Payment, Purchase, Reversal, Till, Told},
     redb::RedbStore,
     secret::{KeyHash, Secret},
 };
@@ -97,6 +101,11 @@ pub enum Creation {
         /// Credits left.
         balance: i64,
     },
+    /// The account may spend no more today. Nothing was stored.
+    DaySpent {
+        /// Whole seconds until it may again, at least 1.
+        seconds: u64,
+    },
 }
 
 /// What is known of an idempotency key.
@@ -142,7 +151,7 @@ pub struct Page {
 }
 
 /// Everything that must survive the death of the process.
-pub trait Store: Send + Sync + fmt::Debug {
+pub trait Store: Till + Privacy + Send + Sync + fmt::Debug {
     /// Makes an account with `free_credits`, which are the first entry of its ledger.
     ///
     /// # Errors
@@ -159,6 +168,12 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// # Errors
     /// When the disk fails.
     fn account(&self, id: &AccountId) -> Result<Option<Account>, StoreError>;
+
+    /// Returns every account, oldest first.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn accounts(&self) -> Result<Vec<Account>, StoreError>;
 
     /// Returns the account of that name, if there is one.
     ///
@@ -224,6 +239,30 @@ pub trait Store: Send + Sync + fmt::Debug {
     /// When the disk fails.
     fn ledger(&self, account: &AccountId) -> Result<Vec<LedgerEntry>, StoreError>;
 
+    /// Returns up to `limit` entries of a ledger that come before number `before`, newest first.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn ledger_page(
+        &self,
+        account: &AccountId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, StoreError>;
+
+    /// Gives (or takes) credits for a reason of the operator's, once per `id`; returns the balance after it.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn grant(
+        &self,
+        account: &AccountId,
+        id: &str,
+        note: &str,
+        amount: i64,
+        at: Timestamp,
+    ) -> Result<i64, StoreError>;
+
     /// Stores a new call and reserves its credits ([`StoredCall::cost`]).
     ///
     /// # Errors
@@ -231,6 +270,21 @@ pub trait Store: Send + Sync + fmt::Debug {
     fn create_call(
         &self,
         call: &StoredCall,
+        idempotency: Option<Idempotency<'_>>,
+        at: Timestamp,
+    ) -> Result<Creation, StoreError> {
+        self.create_call_within(call, None, idempotency, at)
+    }
+
+    /// As [`Store::create_call`], unless its account's calls would then have taken more than `credits_per_day` since
+    /// midnight UTC, without those that were given back.
+    ///
+    /// # Errors
+    /// As [`Store::create_call`].
+    fn create_call_within(
+        &self,
+        call: &StoredCall,
+        credits_per_day: Option<u32>,
         idempotency: Option<Idempotency<'_>>,
         at: Timestamp,
     ) -> Result<Creation, StoreError>;

@@ -22,13 +22,16 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    Account, AccountId, Answer, Attachment, CallId, Creation, Finish, Idempotency, KeyHash, KeyId,
-    KeyRecord, LedgerEntry, ListCalls, NewKey, Page, Recall, Store, StoreError, StoredCall,
+    Account, AccountId, Answer, Applied, Attachment, Blocked, CallId, Checkout, Creation, Finish,
+    Forget, Idempotency, KeyHash, KeyId, KeyRecord, LedgerEntry, ListCalls, NewKey, Offered, Page,
+    Payment, Privacy, Recall, Store, StoreError, StoredCall, Till, Told,
 };
 
 mod accounts;
 mod answers;
 mod calls;
+mod privacy;
+mod purchases;
 mod tables;
 
 /// How much of the file redb keeps in memory.
@@ -259,13 +262,38 @@ impl Store for RedbStore {
         self.read(|tx| accounts::ledger(tx, account))
     }
 
-    fn create_call(
+    fn ledger_page(
+        &self,
+        account: &AccountId,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<LedgerEntry>, StoreError> {
+        self.read(|tx| accounts::ledger_page(tx, account, before, limit))
+    }
+
+    fn grant(
+        &self,
+        account: &AccountId,
+        id: &str,
+        note: &str,
+        amount: i64,
+        at: Timestamp,
+    ) -> Result<i64, StoreError> {
+        self.write(|tx| accounts::grant(tx, account, id, note, amount, at))
+    }
+
+    fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        self.read(accounts::all)
+    }
+
+    fn create_call_within(
         &self,
         call: &StoredCall,
+        credits_per_day: Option<u32>,
         idempotency: Option<Idempotency<'_>>,
         at: Timestamp,
     ) -> Result<Creation, StoreError> {
-        self.write(|tx| calls::create(tx, call, idempotency, at))
+        self.write(|tx| calls::create(tx, call, credits_per_day, idempotency, at))
     }
 
     fn recall(
@@ -325,6 +353,72 @@ impl Store for RedbStore {
 
     fn load(&self, id: &CallId, what: Attachment) -> Result<Option<Vec<u8>>, StoreError> {
         self.read(|tx| calls::load(tx, id, what))
+    }
+}
+
+impl Till for RedbStore {
+    fn offered_checkout(&self, account: &AccountId) -> Result<Offered, StoreError> {
+        self.read(|tx| purchases::offered(tx, account))
+    }
+
+    fn offer_checkout(&self, checkout: &Checkout) -> Result<(), StoreError> {
+        self.write(|tx| purchases::offer(tx, checkout))
+    }
+
+    fn skip_checkout(&self, account: &AccountId, generation: u64) -> Result<(), StoreError> {
+        self.write(|tx| purchases::skip(tx, account, generation))
+    }
+
+    fn close_checkout(&self, account: &AccountId, session: &str) -> Result<(), StoreError> {
+        self.write(|tx| purchases::close(tx, account, session))
+    }
+
+    fn close_session(&self, session: &str) -> Result<(), StoreError> {
+        self.write(|tx| purchases::close_session(tx, session))
+    }
+
+    fn apply_payment(&self, payment: &Payment, at: Timestamp) -> Result<Applied, StoreError> {
+        self.write(|tx| purchases::apply(tx, payment, at))
+    }
+
+    fn reverse_payment(
+        &self,
+        reference: &str,
+        told: Told,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(|tx| purchases::reverse(tx, reference, told, at))
+    }
+}
+
+impl Privacy for RedbStore {
+    fn ended_before(&self, before: Timestamp, limit: usize) -> Result<Vec<CallId>, StoreError> {
+        self.read(|tx| privacy::ended_before(tx, before, limit))
+    }
+
+    fn forget_call(
+        &self,
+        id: &CallId,
+        what: Forget,
+        at: Timestamp,
+    ) -> Result<StoredCall, StoreError> {
+        self.write(|tx| privacy::forget(tx, id, what, at))
+    }
+
+    fn block(&self, account: Option<&AccountId>, blocked: &Blocked) -> Result<Blocked, StoreError> {
+        self.write(|tx| privacy::block(tx, account, blocked))
+    }
+
+    fn unblock(&self, account: Option<&AccountId>, number: &str) -> Result<bool, StoreError> {
+        self.write(|tx| privacy::unblock(tx, account, number))
+    }
+
+    fn blocked(&self, account: Option<&AccountId>) -> Result<Vec<Blocked>, StoreError> {
+        self.read(|tx| privacy::blocked(tx, account))
+    }
+
+    fn is_blocked(&self, account: &AccountId, number: &str) -> Result<bool, StoreError> {
+        self.read(|tx| privacy::is_blocked(tx, account, number))
     }
 }
 

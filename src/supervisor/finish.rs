@@ -27,6 +27,8 @@ pub(super) struct Ending {
     /// Milliseconds from answer to end, when somebody answered.
     pub(super) lasted_ms: Option<u64>,
     pub(super) replay: Option<String>,
+    /// A sentence for the call's warnings.
+    pub(super) warning: Option<&'static str>,
 }
 
 impl Ending {
@@ -38,6 +40,7 @@ impl Ending {
             failure: None,
             verdict: None,
             lasted_ms: None,
+            warning: None,
             replay: record.replay.take(),
             record,
         }
@@ -57,6 +60,13 @@ impl Ending {
         if !self.record.turns.is_empty() {
             call.turns.clone_from(&self.record.turns);
         }
+        if let Some(disclosure) = &mut call.disclosure {
+            let agent = call.turns.iter();
+            let agent = agent.filter(|turn| turn.speaker == rest::Speaker::Agent);
+            let heard = agent.map(|turn| turn.text.as_str());
+            disclosure.heard = Some(agent::disclosure::was_heard(&disclosure.text, heard));
+        }
+        call.warnings.extend(self.warning.map(str::to_owned));
         if call.started_at.is_some() || !call.turns.is_empty() {
             call.transcript = Some(transcript(&call.turns));
         }
@@ -83,6 +93,14 @@ pub(super) fn canceled_before_answer() -> Ending {
         give_back: true,
         end_reason: Some(rest::EndReason::Canceled),
         ..Ending::new(rest::Status::Canceled, Record::default())
+    }
+}
+
+/// A call to somebody who asked not to be called, while it waited.
+pub(super) fn blocked() -> Ending {
+    Ending {
+        warning: Some("The number was put on the do-not-call list before it was dialed."),
+        ..canceled_before_answer()
     }
 }
 
@@ -243,16 +261,20 @@ fn end_reason(end: End) -> Option<rest::EndReason> {
 pub(super) fn core_config(settings: &CallConfig, stored: &StoredCall) -> CallConfig {
     let request = &stored.request;
     let sentences = Sentences::of(&request.language);
+    let disclosed = |text: String| match &stored.call.disclosure {
+        Some(disclosure) => format!("{} {text}", disclosure.text),
+        None => text,
+    };
     let voicemail = match request.voicemail.action {
         rest::VoicemailAction::Hangup => call::Voicemail::HangUp,
         rest::VoicemailAction::LeaveMessage => {
             let message = request.voicemail.message.clone();
             let own = || sentences.mailbox_message(&request.objective);
-            call::Voicemail::LeaveMessage(message.unwrap_or_else(own))
+            call::Voicemail::LeaveMessage(disclosed(message.unwrap_or_else(own)))
         }
     };
     CallConfig {
-        first_message: request.first_message.clone(),
+        first_message: request.first_message.clone().map(disclosed),
         max_duration: Duration::from_secs(request.max_duration_seconds.into()),
         voicemail,
         phrases: sentences.for_the_core(),

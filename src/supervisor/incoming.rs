@@ -44,16 +44,16 @@ impl Supervisor {
         while let Some(incoming) = calls.recv().await {
             let Incoming { id, to, from, take } = incoming;
             // Who calls cannot wait in a queue: when all places are taken, the line is engaged.
-            let full = self.0.permits.available_permits() == 0;
-            if self.is_draining() || full {
-                tracing::info!(full, "an incoming call was not taken");
+            let place = self.0.queue.take(&reception.account);
+            let Some(place) = place.filter(|_| !self.is_draining()) else {
+                tracing::info!("an incoming call was not taken: no place is free");
                 let _: Result<_, _> = take.send(false);
                 continue;
-            }
+            };
             match self.keep_incoming(&line, &reception, &to, &from).await {
                 Ok(stored) => {
                     tracing::info!(call = %stored.call.call_id, from = %Private(&from), "a call comes in");
-                    self.launch(stored, line.clone(), Some(id));
+                    self.launch(stored, line.clone(), Some((id, place)));
                     // A carrier that does not wait for it any more ends the call, and so does its line.
                     let _: Result<_, _> = take.send(true);
                 }
@@ -96,6 +96,7 @@ impl Supervisor {
         let id = new_call_id(at)?;
         let call = rest::Call {
             direction: Direction::Inbound,
+            disclosure: self.settings().policy.disclosure(&request.language),
             ..rest::Call::queued(id, &request, line.name(), rest::Time::from(at))
         };
         let stored = StoredCall {

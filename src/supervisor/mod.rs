@@ -7,6 +7,8 @@ mod finish;
 mod incoming;
 mod language;
 mod metrics;
+mod policy;
+mod queue;
 mod run;
 mod schedule;
 
@@ -23,7 +25,7 @@ use protocol::{
     ids::{AccountId, CallId},
     rest,
 };
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -35,7 +37,8 @@ use crate::{
     store::{Answer, Creation, Idempotency, KeyId, Store, StoreError, StoredCall},
 };
 
-pub use self::incoming::Reception;
+use self::queue::{Limits, Queue};
+pub use self::{incoming::Reception, policy::Policy};
 
 /// Commands to one call that wait for it; beyond that the one who commands waits.
 const COMMANDS: usize = 16;
@@ -62,8 +65,10 @@ pub struct Parts {
 /// Limits and defaults of all calls.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// Calls that run at the same time; others wait in the order of their creation.
+    /// Calls that run at the same time; others wait for their turn.
     pub max_concurrent: usize,
+    /// What the operator allows.
+    pub policy: Policy,
     /// How long a phone rings.
     pub ring_timeout: Duration,
     /// How long running calls get to end politely when the program stops.
@@ -128,7 +133,7 @@ pub struct Supervisor(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     parts: Parts,
-    permits: Arc<Semaphore>,
+    queue: Queue,
     live: Mutex<HashMap<CallId, Live>>,
     draining: watch::Sender<bool>,
     tasks: TaskTracker,
@@ -147,10 +152,15 @@ impl Supervisor {
     /// Makes a supervisor without calls; [`Supervisor::recover`] brings back those of the last run.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let permits = Arc::new(Semaphore::new(parts.settings.max_concurrent));
+        let policy = &parts.settings.policy;
+        let queue = Queue::new(Limits {
+            concurrent: parts.settings.max_concurrent,
+            concurrent_per_account: policy.concurrent_per_account.unwrap_or(usize::MAX),
+            per_second_and_line: policy.calls_per_second,
+        });
         Self(Arc::new(Inner {
             parts,
-            permits,
+            queue,
             live: Mutex::default(),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),
@@ -185,6 +195,12 @@ impl Supervisor {
     #[must_use]
     pub fn lines(&self) -> &[Arc<dyn Line>] {
         &self.0.parts.lines
+    }
+
+    /// Returns at which place of the queue each waiting call stands, from 1. Calls for later are not in it yet.
+    #[must_use]
+    pub fn queue_positions(&self) -> HashMap<CallId, u32> {
+        self.0.queue.positions()
     }
 
     /// Returns how many calls have not ended.
@@ -223,6 +239,8 @@ impl Supervisor {
             ));
         }
         schedule::check(request.scheduled_at, clock::wall())?;
+        let mut request = request;
+        let waits = self.admit(&caller.account, &mut request).await?;
         let line = self.choose_line(caller, &request)?;
         let seed = getrandom::u64().map_err(|_| ApiError::internal())?;
         let dial = self.dial_request(&request, seed);
@@ -238,11 +256,13 @@ impl Supervisor {
         .await
         .map_err(|_| ApiError::internal())??;
         let mut warnings = warnings;
+        warnings.extend(waits);
         warnings.extend(language::warnings(&self.0.parts, &request.language));
         let at = clock::wall();
         let id = new_call_id(at)?;
         let call = rest::Call {
             warnings: warnings.clone(),
+            disclosure: self.settings().policy.disclosure(&request.language),
             ..rest::Call::queued(id, &request, line.name(), rest::Time::from(at))
         };
         let stored = StoredCall {
@@ -264,6 +284,13 @@ impl Supervisor {
             Creation::NoCredit { .. } => Err(ApiError::insufficient_credits(
                 self.settings().buy_credits_url.clone(),
             )),
+            Creation::DaySpent { seconds } => Err(ApiError::rate_limited(
+                format!(
+                    "This account has spent the {} credits that it may spend in a day (UTC). Try again in {seconds} s.",
+                    self.settings().policy.credits_per_day.unwrap_or_default()
+                ),
+                seconds,
+            )),
         }
     }
 
@@ -275,6 +302,7 @@ impl Supervisor {
         at: jiff::Timestamp,
     ) -> Result<(StoredCall, Creation, rest::Created), ApiError> {
         let store = self.store().clone();
+        let per_day = self.settings().policy.credits_per_day;
         blocking(move || {
             let created = |balance: i64| {
                 let left = u64::try_from(balance).unwrap_or(0);
@@ -292,10 +320,10 @@ impl Supervisor {
                 body_hash: wish.body_hash,
                 answer: &render,
             });
-            let creation = store.create_call(&stored, idempotency, at)?;
+            let creation = store.create_call_within(&stored, per_day, idempotency, at)?;
             let balance = match &creation {
                 Creation::Created { balance } | Creation::NoCredit { balance } => *balance,
-                Creation::Replayed(_) | Creation::Conflict => 0,
+                Creation::Replayed(_) | Creation::Conflict | Creation::DaySpent { .. } => 0,
             };
             let answer = created(balance);
             Ok((stored, creation, answer))

@@ -11,9 +11,9 @@ use protocol::rest;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{COMMANDS, Live, Supervisor, blocking, finish, schedule};
+use super::{COMMANDS, Live, Supervisor, blocking, finish, queue::Place, schedule};
 use crate::{
-    agent,
+    agent::{self, disclosure::Disclosing},
     bus::Feed,
     driver::{
         self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording,
@@ -23,6 +23,16 @@ use crate::{
     provider::{SttOptions, TtsOptions, deaf::Deaf},
     store::{Attachment, StoredCall},
 };
+
+/// What a call needs to come to its end.
+struct Started {
+    line: Arc<dyn Line>,
+    dial: DialRequest,
+    commands: mpsc::Receiver<call::Command>,
+    canceled: CancellationToken,
+    /// For one that cannot wait for its turn.
+    place: Option<Place>,
+}
 
 impl Supervisor {
     /// Brings back the calls that a stopped or killed process left: queued ones are dispatched when they are due, unless
@@ -73,8 +83,13 @@ impl Supervisor {
     }
 
     /// Starts the task that brings a queued call to its end. `incoming` names it to the line when it was not we who
-    /// called.
-    pub(super) fn launch(&self, stored: StoredCall, line: Arc<dyn Line>, incoming: Option<String>) {
+    /// called, with the place that it has already.
+    pub(super) fn launch(
+        &self,
+        stored: StoredCall,
+        line: Arc<dyn Line>,
+        incoming: Option<(String, Place)>,
+    ) {
         let (commands, receiver) = mpsc::channel(COMMANDS);
         let canceled = CancellationToken::new();
         let id = stored.call.call_id.clone();
@@ -90,29 +105,34 @@ impl Supervisor {
         finish::announce_queued(&feed, &stored.call);
         let this = self.clone();
         self.0.tasks.spawn(async move {
+            let (incoming, place) = incoming.unzip();
             let dial = DialRequest {
                 incoming,
                 ..this.dial_request(&stored.request, stored.seed)
             };
-            this.bring_to_its_end(stored, line, dial, receiver, canceled, &feed)
-                .await;
+            let started = Started {
+                line,
+                dial,
+                commands: receiver,
+                canceled,
+                place,
+            };
+            this.bring_to_its_end(stored, started, &feed).await;
             this.live().remove(&id);
             feed.close();
             this.bus().forget(&id);
         });
     }
 
-    async fn bring_to_its_end(
-        &self,
-        stored: StoredCall,
-        line: Arc<dyn Line>,
-        dial: DialRequest,
-        commands: mpsc::Receiver<call::Command>,
-        canceled: CancellationToken,
-        feed: &Arc<Feed>,
-    ) {
-        let permits = self.0.permits.clone();
-        let permit = tokio::select! {
+    async fn bring_to_its_end(&self, stored: StoredCall, started: Started, feed: &Arc<Feed>) {
+        let Started {
+            line,
+            dial,
+            commands,
+            canceled,
+            place,
+        } = started;
+        let place = tokio::select! {
             biased;
             () = canceled.cancelled() => {
                 self.end(&stored, feed, finish::canceled_before_answer()).await;
@@ -120,14 +140,40 @@ impl Supervisor {
             }
             // It stays queued in the records; the next start dispatches it.
             () = self.drain_begins() => return,
-            permit = async {
-                schedule::wait(&stored).await;
-                permits.acquire_owned().await
-            } => permit,
+            place = self.turn_of(&stored, &*line, place) => place,
         };
-        let ending = self.carry_out(&stored, line, dial, commands, feed).await;
-        drop(permit);
+        // It may have been put on the list while it waited.
+        let ending = if self.was_blocked(&stored).await {
+            finish::blocked()
+        } else {
+            self.carry_out(&stored, line, dial, commands, feed).await
+        };
+        drop(place);
         self.end(&stored, feed, ending).await;
+    }
+
+    /// Waits until a call may be made: for its time, and for its turn.
+    async fn turn_of(
+        &self,
+        stored: &StoredCall,
+        line: &dyn Line,
+        place: Option<Place>,
+    ) -> Option<Place> {
+        if place.is_some() {
+            return place;
+        }
+        let (account, id) = (&stored.account, &stored.call.call_id);
+        let mut due = schedule::due(stored);
+        loop {
+            schedule::wait_until(due).await;
+            let place = self.0.queue.join(account, id, line.name()).place().await?;
+            // It may have waited into the night.
+            let number = &stored.request.to_phone_number;
+            match self.settings().policy.later(number, clock::wall()) {
+                Some(later) => due = later.at,
+                None => return Some(place),
+            }
+        }
     }
 
     async fn drain_begins(&self) {
@@ -179,7 +225,12 @@ impl Supervisor {
                     narrowband: true,
                     hints: hints(&brief),
                 },
-                llm: parts.llm.clone(),
+                llm: match &stored.call.disclosure {
+                    Some(disclosure) => {
+                        Arc::new(Disclosing::new(parts.llm.clone(), disclosure.text.clone()))
+                    }
+                    None => parts.llm.clone(),
+                },
                 tts: parts.tts.clone(),
                 tts_options: TtsOptions {
                     language: brief.language.clone(),

@@ -48,15 +48,15 @@ pub(super) fn check(scheduled: Option<Time>, now: Timestamp) -> Result<(), ApiEr
 }
 
 /// Returns when the call should be made.
-fn due(stored: &StoredCall) -> Timestamp {
+pub(super) fn due(stored: &StoredCall) -> Timestamp {
     let at = stored.request.scheduled_at;
     at.unwrap_or(stored.call.created_at).into()
 }
 
-/// Waits until the call may be made.
-pub(super) async fn wait(stored: &StoredCall) {
+/// Waits until this time of day.
+pub(super) async fn wait_until(due: Timestamp) {
     loop {
-        let left = due(stored).duration_since(clock::wall());
+        let left = due.duration_since(clock::wall());
         let Ok(left) = Duration::try_from(left) else {
             // The time has passed.
             return;

@@ -84,6 +84,24 @@ async fn a_call_that_was_not_answered_costs_nothing() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_answered_and_broke_is_paid() {
+    let server = Server::with(Options {
+        free_credits: 1,
+        ..Options::default()
+    })
+    .await;
+    let mut body = example();
+    body["scenario"] = "breaks".into();
+    let id = server.create(&body).await;
+    let call = server.wait_for(&id, "failed").await;
+    assert_eq!(call["failure"]["reason"], "media_lost");
+    assert!(call["started_at"].is_string(), "{call}");
+    assert_eq!(credits(&server).await, 0);
+    let ledger = server.get("/account/ledger").await;
+    assert_eq!(ledger.body["data"][0]["kind"], "settle");
+}
+
+#[tokio::test]
 async fn a_test_key_pays_nothing() {
     let server = Server::with(Options {
         free_credits: 0,

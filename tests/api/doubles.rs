@@ -25,7 +25,7 @@ impl Line for DoubleLine {
 
     fn check(&self, request: &DialRequest) -> Result<(), DialError> {
         match request.scenario.as_deref() {
-            None | Some("books" | "never_answers" | "busy" | "stays") => Ok(()),
+            None | Some("books" | "never_answers" | "busy" | "stays" | "breaks") => Ok(()),
             Some("panics") => panic!("this scenario shows what a fault of ours looks like"),
             Some(other) => Err(DialError(format!("There is no scenario '{other}'."))),
         }
@@ -69,8 +69,13 @@ async fn callee(
                 .send(LegEvent::Packet(packet.expect("160 bytes fit")))
                 .await?;
         }
-        if scenario.as_deref() == Some("stays") {
-            return std::future::pending().await;
+        match scenario.as_deref() {
+            Some("stays") => return std::future::pending().await,
+            Some("breaks") => {
+                let lost = LegEvent::Failed(call::Failure::MediaLost);
+                return events.send(lost).await;
+            }
+            _ => {}
         }
         events.send(LegEvent::HungUp).await
     };

@@ -192,9 +192,9 @@ async fn a_key_that_has_expired_is_none() {
 /// Reads a socket to its end; returns how it was closed.
 async fn closed_by(client: &mut Client) -> CloseCode {
     loop {
-        match client.next().await.expect("a close frame").unwrap() {
-            Message::Close(frame) => return frame.unwrap().code,
-            _ => {}
+        let message = client.next().await.expect("a close frame").unwrap();
+        if let Message::Close(frame) = message {
+            return frame.unwrap().code;
         }
     }
 }

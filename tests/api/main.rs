@@ -4,14 +4,23 @@
     reason = "whatever is missing here fails the test that asked for it"
 )]
 
+mod billing;
+mod crash;
 mod create;
 mod credits;
 mod doubles;
 mod http;
 mod keys;
+mod limits;
 mod list;
 mod live;
 mod one_call;
+mod privacy;
+#[path = "../process/mod.rs"]
+mod process;
 mod recording;
+mod referee;
 mod refusals;
 mod server;
+#[path = "../support/stripe/mod.rs"]
+mod stripe_standin;

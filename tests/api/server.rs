@@ -4,6 +4,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use agentphone::{
     admin::{Tools, Wish},
+    billing::{
+        Billing, PaymentService,
+        stripe::{self, Stripe},
+    },
     bus::Bus,
     driver::clock,
     provider::scripted::{
@@ -11,7 +15,7 @@ use agentphone::{
     },
     server::{App, Settings, serve},
     store::{DataFolder, KeyId, RedbStore, Secret, Store},
-    supervisor::{self, Parts, Supervisor},
+    supervisor::{self, Parts, Policy, Supervisor},
 };
 use protocol::{
     ids::{AccountId, KeyMode},
@@ -28,6 +32,10 @@ pub(crate) struct Options {
     pub(crate) creations_per_minute: u32,
     pub(crate) reads_per_minute: u32,
     pub(crate) free_credits: u32,
+    pub(crate) max_concurrent: usize,
+    pub(crate) policy: Policy,
+    /// The payment service.
+    pub(crate) stripe: Option<stripe::Options>,
 }
 
 impl Default for Options {
@@ -36,6 +44,9 @@ impl Default for Options {
             creations_per_minute: 1_000,
             reads_per_minute: 100_000,
             free_credits: 1_000,
+            max_concurrent: 50,
+            policy: Policy::default(),
+            stripe: None,
         }
     }
 }
@@ -93,7 +104,8 @@ impl Server {
             )])),
             tts: Arc::new(ScriptedTextToSpeech::new(Duration::ZERO)),
             settings: supervisor::Settings {
-                max_concurrent: 50,
+                max_concurrent: options.max_concurrent,
+                policy: options.policy,
                 ring_timeout: Duration::from_secs(60),
                 drain: Duration::from_secs(1),
                 call: call::CallConfig::default(),
@@ -107,6 +119,13 @@ impl Server {
             reads_per_minute: options.reads_per_minute,
             max_body_bytes: 65_536,
             offer: Offer::default(),
+            billing: Billing::new(
+                store.clone(),
+                format!("http://{address}/billing"),
+                options.stripe.map(|options| {
+                    Arc::new(Stripe::new(options).unwrap()) as Arc<dyn PaymentService>
+                }),
+            ),
         };
         let shutdown = CancellationToken::new();
         let app = App::new(supervisor.clone(), secret.clone(), settings);

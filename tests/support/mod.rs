@@ -14,7 +14,7 @@ use agentphone::{
         scripted::{ScriptedModel, ScriptedReply, ScriptedSpeechToText, ScriptedTextToSpeech},
     },
     store::{KeyId, RedbStore, Store},
-    supervisor::{Caller, CreateAnswer, Parts, Settings, Supervisor},
+    supervisor::{Caller, CreateAnswer, Parts, Policy, Settings, Supervisor},
 };
 use protocol::{control, ids::CallId, rest};
 use tempfile::TempDir;
@@ -29,6 +29,7 @@ pub(crate) struct Setup {
     pub(crate) llm: Option<Arc<dyn LanguageModel>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
     pub(crate) max_concurrent: usize,
+    pub(crate) policy: Policy,
     pub(crate) call: call::CallConfig,
     pub(crate) credits: u32,
 }
@@ -44,6 +45,7 @@ impl Default for Setup {
             llm: None,
             tts: None,
             max_concurrent: 4,
+            policy: Policy::default(),
             call: call::CallConfig::default(),
             credits: 5,
         }
@@ -102,6 +104,7 @@ impl Setup {
             tts,
             settings: Settings {
                 max_concurrent: self.max_concurrent,
+                policy: self.policy,
                 ring_timeout: Duration::from_secs(20),
                 drain: Duration::from_secs(10),
                 call: self.call,

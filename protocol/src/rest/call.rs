@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CreateCall, Time};
+use super::{CreateCall, Disclosure, Time};
 use crate::{error::ErrorCode, ids::CallId};
 
 /// One call.
@@ -18,6 +18,9 @@ pub struct Call {
     pub call_id: CallId,
     /// Where it stands.
     pub status: Status,
+    /// Its place among the calls that wait for their turn, from 1; made anew with every answer.
+    #[serde(default)]
+    pub queue_position: Option<u32>,
     /// Who calls whom.
     #[serde(default)]
     pub direction: Direction,
@@ -67,6 +70,15 @@ pub struct Call {
     /// Sentences on what was asked for and not acted on, or will not work on this call.
     #[serde(default)]
     pub warnings: Vec<String>,
+    /// What the callee is told about the call before anything else; `null` where nothing is.
+    #[serde(default)]
+    pub disclosure: Option<Disclosure>,
+    /// When what was said was deleted, if it was.
+    #[serde(default)]
+    pub transcript_deleted_at: Option<Time>,
+    /// When the recording was deleted, if it was.
+    #[serde(default)]
+    pub recording_deleted_at: Option<Time>,
     /// As requested; never looked at.
     pub metadata: Option<Map<String, Value>>,
     /// When it shall be made; `null` when at once.
@@ -87,6 +99,7 @@ impl Call {
         Self {
             call_id,
             status: Status::Queued,
+            queue_position: None,
             direction: Direction::Outbound,
             to_phone_number: request.to_phone_number.clone(),
             from_phone_number: request.from_phone_number.clone(),
@@ -110,6 +123,9 @@ impl Call {
             failure: None,
             metrics: None,
             warnings: Vec::new(),
+            disclosure: None,
+            transcript_deleted_at: None,
+            recording_deleted_at: None,
             metadata: request.metadata.clone(),
             scheduled_at: request.scheduled_at,
             started_at: None,

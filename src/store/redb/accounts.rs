@@ -1,5 +1,7 @@
 //! Accounts, their keys and their ledgers, inside a transaction.
 
+use std::collections::HashSet;
+
 use ::redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use jiff::Timestamp;
 
@@ -40,6 +42,17 @@ pub(super) fn create(
 
 pub(super) fn by_id(tx: &ReadTransaction, id: &AccountId) -> Result<Option<Account>, StoreError> {
     read(tx, ACCOUNTS, id.as_str())
+}
+
+/// Returns every account, oldest first.
+pub(super) fn all(tx: &ReadTransaction) -> Result<Vec<Account>, StoreError> {
+    let mut accounts = Vec::new();
+    for row in tx.open_table(ACCOUNTS)?.iter()? {
+        let (id, bytes) = row?;
+        accounts.push(decode::<Account>(id.value(), bytes.value())?);
+    }
+    accounts.sort_by(|a, b| (a.created_at, &a.name).cmp(&(b.created_at, &b.name)));
+    Ok(accounts)
 }
 
 pub(super) fn by_name(tx: &ReadTransaction, name: &str) -> Result<Option<Account>, StoreError> {
@@ -136,6 +149,62 @@ pub(super) fn ledger(
         entries.push(decode(id, row?.1.value())?);
     }
     Ok(entries)
+}
+
+/// Returns up to `limit` entries before number `before`, newest first.
+pub(super) fn ledger_page(
+    tx: &ReadTransaction,
+    account: &AccountId,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<LedgerEntry>, StoreError> {
+    let id = account.as_str();
+    let table = tx.open_table(LEDGER)?;
+    let rows = table.range((id, 0)..(id, before.unwrap_or(u64::MAX)))?;
+    rows.rev()
+        .take(limit)
+        .map(|row| decode(id, row?.1.value()))
+        .collect()
+}
+
+/// Returns the credits that calls have taken since a moment, without those of them that were given back.
+pub(super) fn spent_since(
+    tx: &WriteTransaction,
+    account: &AccountId,
+    since: Timestamp,
+) -> Result<i64, StoreError> {
+    let id = account.as_str();
+    let table = tx.open_table(LEDGER)?;
+    let mut given_back = HashSet::new();
+    let mut spent = 0;
+    for row in table.range((id, 0)..=(id, u64::MAX))?.rev() {
+        let entry: LedgerEntry = decode(id, row?.1.value())?;
+        if entry.at < since {
+            break;
+        }
+        match entry.entry {
+            Entry::GiveBack { call } => drop(given_back.insert(call)),
+            Entry::Reserve { call } if !given_back.contains(&call) => spent -= entry.amount,
+            _ => {}
+        }
+    }
+    Ok(spent)
+}
+
+/// Adds an operator's grant and returns the balance after it.
+pub(super) fn grant(
+    tx: &WriteTransaction,
+    account: &AccountId,
+    id: &str,
+    note: &str,
+    amount: i64,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let entry = Entry::Grant {
+        id: id.to_owned(),
+        note: note.to_owned(),
+    };
+    append(tx, account, entry, amount, at)
 }
 
 /// Returns the balance inside a write transaction, with everything it has written so far.

@@ -5,7 +5,7 @@ use ::redb::{ReadTransaction, ReadableTable, WriteTransaction};
 use jiff::Timestamp;
 
 use super::{
-    accounts, answers,
+    accounts, answers, privacy,
     tables::{
         CALLS, CALLS_BY_ACCOUNT, CALLS_BY_STATUS, EVENTS, FEEDS, Records, UNFINISHED, decode, get,
         put, read,
@@ -16,12 +16,16 @@ use crate::store::{
     StoreError, StoredCall,
 };
 
+/// Seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
+
 /// Sorts after every id.
 const AFTER_ALL: &str = "\u{10ffff}";
 
 pub(super) fn create(
     tx: &WriteTransaction,
     new: &StoredCall,
+    credits_per_day: Option<u32>,
     idempotency: Option<Idempotency<'_>>,
     at: Timestamp,
 ) -> Result<Creation, StoreError> {
@@ -32,7 +36,7 @@ pub(super) fn create(
             Recall::Conflict => return Ok(Creation::Conflict),
         }
     }
-    let outcome = reserve(tx, new, at)?;
+    let outcome = reserve(tx, new, credits_per_day, at)?;
     if matches!(outcome, Creation::Created { .. }) {
         let id = new.call.call_id.as_str();
         if tx.open_table(CALLS)?.get(id)?.is_some() {
@@ -52,7 +56,12 @@ pub(super) fn create(
     Ok(outcome)
 }
 
-fn reserve(tx: &WriteTransaction, new: &StoredCall, at: Timestamp) -> Result<Creation, StoreError> {
+fn reserve(
+    tx: &WriteTransaction,
+    new: &StoredCall,
+    credits_per_day: Option<u32>,
+    at: Timestamp,
+) -> Result<Creation, StoreError> {
     let balance = accounts::balance_now(tx, &new.account)?;
     let cost = i64::from(new.cost);
     if cost == 0 {
@@ -60,6 +69,16 @@ fn reserve(tx: &WriteTransaction, new: &StoredCall, at: Timestamp) -> Result<Cre
     }
     if balance < cost {
         return Ok(Creation::NoCredit { balance });
+    }
+    if let Some(most) = credits_per_day {
+        let midnight = at.as_second().div_euclid(DAY) * DAY;
+        let midnight = Timestamp::from_second(midnight).unwrap_or(Timestamp::MIN);
+        if accounts::spent_since(tx, &new.account, midnight)? + cost > i64::from(most) {
+            let passed = u64::try_from(at.duration_since(midnight).as_secs()).unwrap_or(0);
+            // At a fraction of a second after midnight there is still a fraction of the last one to wait for.
+            let seconds = DAY.unsigned_abs().saturating_sub(passed).max(1);
+            return Ok(Creation::DaySpent { seconds });
+        }
     }
     let call = new.call.call_id.clone();
     let balance = accounts::append(tx, &new.account, Entry::Reserve { call }, -cost, at)?;
@@ -108,6 +127,9 @@ pub(super) fn finish(
         )));
     }
     write(tx, Some(&old), &new)?;
+    if let Some(ended) = new.call.ended_at {
+        privacy::keep_words(tx, id, ended.into())?;
+    }
     let balance = close(tx, &new, give_back, at)?;
     Ok(Finish {
         call: new,
@@ -246,7 +268,7 @@ fn changed(
     Ok(new)
 }
 
-fn write(
+pub(super) fn write(
     tx: &WriteTransaction,
     old: Option<&StoredCall>,
     new: &StoredCall,

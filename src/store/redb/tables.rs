@@ -7,7 +7,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use crate::store::StoreError;
 
 /// The version of the tables. Raised when an older program would misread them.
-const SCHEMA: u32 = 1;
+///
+/// 1 → 2: money from outside and words that can be deleted have tables and ledger entries of their own.
+const SCHEMA: u32 = 2;
 
 /// A table of records by one id.
 pub(super) type Records = TableDefinition<'static, &'static str, &'static [u8]>;
@@ -52,10 +54,31 @@ pub(super) const ANSWERS: TableDefinition<'_, (&str, &str), &[u8]> =
 pub(super) const ANSWERS_BY_TIME: TableDefinition<'_, (i64, &str, &str), ()> =
     TableDefinition::new("answers_by_time");
 
+/// Checkout → what it was made for.
+pub(super) const CHECKOUTS: Records = TableDefinition::new("checkouts");
+/// Account → the checkout that it was offered last.
+pub(super) const OFFERED: Records = TableDefinition::new("offered_checkouts");
+/// Checkout → purchase.
+pub(super) const PURCHASES: Records = TableDefinition::new("purchases");
+/// The payment service's id of a payment → checkout.
+pub(super) const PURCHASE_REFERENCES: TableDefinition<'_, &str, &str> =
+    TableDefinition::new("purchase_references");
+/// The payment service's id of a payment → how much of it went back.
+pub(super) const REVERSALS: Records = TableDefinition::new("reversals");
+
+/// (Milliseconds since 1970, call id): calls that are over and whose words are kept.
+pub(super) const WORDS_BY_END: TableDefinition<'_, (i64, &str), ()> =
+    TableDefinition::new("words_by_end");
+/// (Account or `*`, number) → why it must not be called.
+pub(super) const DO_NOT_CALL: TableDefinition<'_, (&str, &str), &[u8]> =
+    TableDefinition::new("do_not_call");
+
 /// Makes every table, so that readers never meet a missing one, and checks the version.
 pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
-    check_schema(tx)?;
-    for records in [ACCOUNTS, KEYS, CALLS, FEEDS, EVENTS] {
+    let found = check_schema(tx)?;
+    for records in [
+        ACCOUNTS, KEYS, CALLS, FEEDS, EVENTS, CHECKOUTS, OFFERED, PURCHASES, REVERSALS,
+    ] {
         tx.open_table(records)?;
     }
     tx.open_table(ACCOUNT_NAMES)?;
@@ -67,10 +90,17 @@ pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
     tx.open_table(UNFINISHED)?;
     tx.open_table(ANSWERS)?;
     tx.open_table(ANSWERS_BY_TIME)?;
-    Ok(())
+    tx.open_table(PURCHASE_REFERENCES)?;
+    tx.open_table(WORDS_BY_END)?;
+    tx.open_table(DO_NOT_CALL)?;
+    if found == Some(1) {
+        super::privacy::index_words(tx)?;
+    }
+    set_schema(tx, SCHEMA)
 }
 
-fn check_schema(tx: &WriteTransaction) -> Result<(), StoreError> {
+/// Returns the version that wrote the database, if there is one and this program can go on with it.
+fn check_schema(tx: &WriteTransaction) -> Result<Option<u32>, StoreError> {
     let meta = tx.open_table(META)?;
     let found = match meta.get("schema")? {
         None => None,
@@ -84,8 +114,7 @@ fn check_schema(tx: &WriteTransaction) -> Result<(), StoreError> {
     };
     drop(meta);
     match found {
-        Some(SCHEMA) => Ok(()),
-        None => set_schema(tx, SCHEMA),
+        None | Some(1..=SCHEMA) => Ok(found),
         Some(other) => Err(StoreError::damaged(format!(
             "The database has schema {other} and this program knows {SCHEMA}. Use the program that wrote it, or a \
              newer one."

@@ -61,7 +61,7 @@ fn render(outcome: &Creation) -> Option<Answer> {
     let (status, body) = match outcome {
         Creation::Created { balance } => (202, format!("{{\"left\": {balance}}}")),
         Creation::NoCredit { .. } => (402, "{}".into()),
-        Creation::Replayed(_) | Creation::Conflict => return None,
+        Creation::Replayed(_) | Creation::Conflict | Creation::DaySpent { .. } => return None,
     };
     Some(Answer { status, body })
 }
@@ -254,4 +254,153 @@ fn check(
         known.len() - closed.len(),
         "seed {seed}"
     );
+}
+
+#[test]
+fn a_day_has_a_limit_that_counts_what_was_really_spent() {
+    let store = store();
+    let rich = store.create_account("rich", 1000, at(0)).unwrap();
+    let midnight = (at(0).as_second() / 86_400 + 1) * 86_400 - at(0).as_second();
+    let create = |seconds| {
+        let new = call(&rich, seconds);
+        let outcome = store.create_call_within(&new, Some(2), None, at(seconds));
+        (outcome.unwrap(), new.call.call_id)
+    };
+    let made = |outcome: &Creation| matches!(outcome, Creation::Created { .. });
+    let (first, id) = create(1);
+    let (second, _) = create(2);
+    assert!(made(&first) && made(&second));
+    assert_eq!(
+        create(midnight - 10).0,
+        Creation::DaySpent { seconds: 10 },
+        "two are spent"
+    );
+    // One was not answered: its credit can be spent again.
+    end(&store, &id, Status::Failed, true);
+    assert!(made(&create(150).0));
+    assert_eq!(create(midnight - 1).0, Creation::DaySpent { seconds: 1 });
+    assert!(made(&create(midnight).0));
+    assert_eq!(store.balance(&rich.id).unwrap(), 997);
+}
+
+fn payment(session: &str, bought: Option<(&Account, u32)>) -> Payment {
+    Payment {
+        session: session.into(),
+        reference: Some(format!("pi_{session}")),
+        bought: bought.map(|(account, credits)| (account.id.clone(), credits)),
+    }
+}
+
+#[test]
+fn a_payment_is_applied_once_and_goes_back_as_the_money_does() {
+    let store = store();
+    let buyer = account(&store, "buyer");
+    let balance = || store.balance(&buyer.id).unwrap();
+    let paid = payment("cs_1", Some((&buyer, 10)));
+    let granted = Applied::Granted {
+        account: buyer.id.clone(),
+        credits: 10,
+    };
+    assert_eq!(store.apply_payment(&paid, at(1)).unwrap(), granted);
+    assert_eq!(store.apply_payment(&paid, at(2)).unwrap(), Applied::Before);
+    assert_eq!(balance(), 15);
+    let refund = |refunded| Told::Refunded {
+        amount: 1000,
+        refunded,
+    };
+    let dispute = |withdrawn, at| Told::Withdrawn { withdrawn, at };
+    for (told, left) in [
+        (refund(500), 10),
+        (refund(500), 10),
+        // An older one comes late.
+        (refund(100), 10),
+        (dispute(true, 1), 5),
+        (refund(700), 5),
+        (dispute(false, 2), 8),
+        (dispute(true, 1), 8),
+        (refund(1000), 5),
+        (refund(1000), 5),
+    ] {
+        store.reverse_payment("pi_cs_1", told, at(3)).unwrap();
+        assert_eq!(balance(), left, "{told:?}");
+    }
+    let amounts: Vec<_> = store.ledger(&buyer.id).unwrap();
+    let amounts: Vec<_> = amounts.iter().map(|entry| entry.amount).collect();
+    assert_eq!(amounts, [5, 10, -5, -5, 3, -3]);
+}
+
+#[test]
+fn a_refund_that_is_told_before_its_payment_is_not_lost() {
+    let store = store();
+    let buyer = account(&store, "buyer");
+    let gone = Told::Refunded {
+        amount: 1000,
+        refunded: 1000,
+    };
+    store.reverse_payment("pi_cs_1", gone, at(1)).unwrap();
+    let paid = payment("cs_1", Some((&buyer, 10)));
+    store.apply_payment(&paid, at(2)).unwrap();
+    assert_eq!(store.balance(&buyer.id).unwrap(), 5);
+    // Spent credits that are taken back leave a debt, and no call is made on debt.
+    let late = payment("cs_2", Some((&buyer, 2)));
+    store.apply_payment(&late, at(3)).unwrap();
+    for n in 0..7 {
+        created(&store, &buyer, n);
+    }
+    let disputed = Told::Withdrawn {
+        withdrawn: true,
+        at: 4,
+    };
+    store.reverse_payment("pi_cs_2", disputed, at(4)).unwrap();
+    assert_eq!(store.balance(&buyer.id).unwrap(), -2);
+    let refused = store.create_call(&call(&buyer, 9), None, at(9)).unwrap();
+    assert_eq!(refused, Creation::NoCredit { balance: -2 });
+}
+
+#[test]
+fn a_checkout_is_offered_until_it_is_over_and_knows_what_it_was_for() {
+    let store = store();
+    let buyer = account(&store, "buyer");
+    let checkout = Checkout {
+        session: "cs_1".into(),
+        account: buyer.id.clone(),
+        credits: 10,
+        url: "https://pay.example/1".into(),
+        expires_at: at(1000),
+        fingerprint: "f".into(),
+    };
+    store.offer_checkout(&checkout).unwrap();
+    let offered = || store.offered_checkout(&buyer.id).unwrap();
+    assert_eq!(offered().checkout, Some(checkout));
+    store.close_session("cs_other").unwrap();
+    assert_eq!(offered().generation, 0);
+    // What the event says is not asked when the checkout is known.
+    let paid = payment("cs_1", Some((&buyer, 1_000_000)));
+    store.apply_payment(&paid, at(1)).unwrap();
+    assert_eq!(store.balance(&buyer.id).unwrap(), 15);
+    assert_eq!((offered().generation, offered().checkout), (1, None));
+    store.skip_checkout(&buyer.id, 0).unwrap();
+    assert_eq!(offered().generation, 1);
+    store.skip_checkout(&buyer.id, 1).unwrap();
+    assert_eq!(offered().generation, 2);
+    for unknown in [
+        payment("cs_9", None),
+        Payment {
+            bought: Some((AccountId::new(9), 10)),
+            ..payment("cs_8", None)
+        },
+    ] {
+        let applied = store.apply_payment(&unknown, at(2)).unwrap();
+        assert_eq!(applied, Applied::Unknown);
+    }
+    let id = |n: &str| {
+        store
+            .grant(&buyer.id, n, "sorry", 3, at(5))
+            .expect("a grant")
+    };
+    assert_eq!((id("a"), id("a"), id("b")), (18, 18, 21));
+    let page = store.ledger_page(&buyer.id, None, 2).unwrap();
+    assert_eq!([page[0].seq, page[1].seq], [4, 3]);
+    let page = store.ledger_page(&buyer.id, Some(3), 5).unwrap();
+    assert_eq!([page[0].seq, page[1].seq], [2, 1]);
 }

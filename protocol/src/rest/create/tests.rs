@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::error::ErrorCode;
 
 fn parse(body: Value) -> Result<Parsed, ApiError> {
     CreateCall::parse(body.to_string().as_bytes(), &Offer::default())
