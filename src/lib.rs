@@ -15,6 +15,7 @@ pub mod config;
 pub mod contact;
 pub mod driver;
 pub mod line;
+pub mod net;
 pub mod private;
 pub mod provider;
 pub mod retention;
