@@ -14,16 +14,22 @@ use serde::Deserialize;
 
 mod accounts;
 mod carrier;
+mod failover;
 mod load;
 mod services;
+mod site;
+mod speaking;
 #[cfg(test)]
 mod tests;
 
 pub use self::{
     accounts::{Contact, Disclosure, Limits, Outside, Retention, Stripe},
     carrier::{Carrier, Reception, Twilio},
+    failover::Failover,
     load::ConfigError,
     services::{Check, Part, Services},
+    site::{Net, Website},
+    speaking::{Espeak, Flite, OpenAiVoice, RemoteVoice, Tts, TtsProvider},
 };
 
 /// The whole configuration. `Config::default()` is what an empty file means.
@@ -45,6 +51,12 @@ pub struct Config {
     pub llm: Llm,
     /// Text to speech.
     pub tts: Tts,
+    /// When one service gives way to the next.
+    pub failover: Failover,
+    /// What is read about a callee.
+    pub website: Website,
+    /// Where requests to strangers' addresses may go.
+    pub net: Net,
     /// Credits.
     pub billing: Billing,
     /// How much an account may do.
@@ -161,8 +173,8 @@ pub enum FileUse {
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Stt {
-    /// Which recogniser.
-    pub provider: SttProvider,
+    /// Recognisers in the order of preference.
+    pub providers: Vec<SttProvider>,
     /// The built-in one.
     pub pocketsphinx: PocketSphinx,
 }
@@ -190,8 +202,8 @@ pub enum SttProvider {
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Llm {
-    /// Who thinks; see [`Llm::chosen`].
-    pub provider: LlmProvider,
+    /// Who thinks, in the order of preference; empty: see [`Llm::chosen`].
+    pub providers: Vec<LlmProvider>,
     /// The built-in rules.
     pub rules: Rules,
     /// A language model.
@@ -212,8 +224,6 @@ pub struct Rules {
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(rename_all = "lowercase")]
 pub enum LlmProvider {
-    /// A language model when one is configured, the built-in rules otherwise.
-    Auto,
     /// The built-in rules.
     Rules,
     /// A language model behind OpenAI's interface.
@@ -231,50 +241,6 @@ pub struct OpenAi {
     pub api_key: Hidden,
     /// Which model.
     pub model: String,
-}
-
-/// `[tts]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct Tts {
-    /// Which synthesiser.
-    pub provider: TtsProvider,
-    /// The built-in one.
-    pub flite: Flite,
-    /// The separate program.
-    pub espeak: Espeak,
-}
-
-/// The synthesisers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(rename_all = "lowercase")]
-pub enum TtsProvider {
-    /// Flite for English, espeak for everything else.
-    Auto,
-    /// The built-in one.
-    Flite,
-    /// The separate program.
-    Espeak,
-}
-
-/// `[tts.flite]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct Flite {
-    /// Its name of a voice.
-    pub voice: String,
-}
-
-/// `[tts.espeak]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct Espeak {
-    /// Its name of a voice; empty: the one of the language.
-    pub voice: String,
 }
 
 /// `[billing]`
@@ -377,14 +343,15 @@ impl Calls {
 }
 
 impl Llm {
-    /// Returns who thinks, with [`LlmProvider::Auto`] decided.
+    /// Returns who thinks, in the order of preference. When that is not set: a language model when one is configured, the
+    /// built-in rules otherwise.
     #[must_use]
-    pub fn chosen(&self) -> LlmProvider {
+    pub fn chosen(&self) -> Vec<LlmProvider> {
         let configured = !self.openai.base_url.is_empty() || !self.openai.api_key.0.is_empty();
-        match self.provider {
-            LlmProvider::Auto if configured => LlmProvider::OpenAi,
-            LlmProvider::Auto => LlmProvider::Rules,
-            chosen => chosen,
+        match self.providers.as_slice() {
+            [] if configured => vec![LlmProvider::OpenAi],
+            [] => vec![LlmProvider::Rules],
+            chosen => chosen.to_vec(),
         }
     }
 }

@@ -10,11 +10,12 @@ mod support;
 use std::sync::Arc;
 
 use agentphone::provider::{
-    BoxFuture, ProviderError, SpeechToText, SttOptions, SttStream,
+    BoxFuture, ProviderError, SpeechToText, SttOptions, SttStream, TextToSpeech, TtsOptions,
+    TtsStream,
     espeak::Espeak,
+    failover::{BreakerSettings, Limits, Speaking, Voice},
     rules::Rules,
     scripted::{ScriptedSpeechToText, ScriptedTextToSpeech},
-    voices::{Choice, Languages, Voices},
 };
 use protocol::{control::Event, rest};
 use support::{Engine, Setup};
@@ -50,7 +51,7 @@ impl SpeechToText for EnglishOnly {
 }
 
 /// The embedded parts as a fresh machine has them, but for the sound of the voice.
-fn fresh_machine(voices: Voices) -> Engine {
+fn fresh_machine(voices: Speaking) -> Engine {
     let heard = ["nopa good evening", "yes that works you are all set"];
     Setup {
         scenario: ANSWERS,
@@ -62,12 +63,31 @@ fn fresh_machine(voices: Voices) -> Engine {
     .start()
 }
 
-fn scripted(languages: Languages) -> Voices {
-    Voices::new(vec![Choice {
-        service: Arc::new(ScriptedTextToSpeech::default()),
-        languages,
+/// A voice of these languages, all when there is none.
+#[derive(Debug, Default)]
+struct Buzz(&'static [&'static str]);
+
+impl TextToSpeech for Buzz {
+    fn name(&self) -> &'static str {
+        "buzz"
+    }
+
+    fn speaks(&self, language: &str) -> bool {
+        self.0.is_empty() || self.0.iter().any(|known| language.starts_with(known))
+    }
+
+    fn open(&self, options: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
+        let voice = ScriptedTextToSpeech::default();
+        Box::pin(async move { voice.open(options).await })
+    }
+}
+
+fn speaking(service: impl TextToSpeech + 'static) -> Speaking {
+    let voice = Voice {
+        service: Arc::new(service),
         voice: String::new(),
-    }])
+    };
+    Speaking::new(vec![voice], Limits::default(), BreakerSettings::default())
 }
 
 fn request(engine: &Engine, language: &str, objective: &str) -> rest::CreateCall {
@@ -80,7 +100,7 @@ fn request(engine: &Engine, language: &str, objective: &str) -> rest::CreateCall
 
 #[tokio::test(start_paused = true)]
 async fn a_language_that_is_only_spoken_is_a_message_and_never_a_success() {
-    let engine = fresh_machine(scripted(Languages::All));
+    let engine = fresh_machine(speaking(Buzz::default()));
     let request = request(&engine, "es-MX", "Reservar una mesa para dos.");
     let (created, call, events) = engine.call_with(request).await;
 
@@ -118,7 +138,7 @@ async fn a_language_that_is_only_spoken_is_a_message_and_never_a_success() {
 
 #[tokio::test(start_paused = true)]
 async fn a_language_without_sentences_of_its_own_says_so() {
-    let engine = fresh_machine(scripted(Languages::All));
+    let engine = fresh_machine(speaking(Buzz::default()));
     let request = request(&engine, "ja", "Reserve a table.");
     let (created, ..) = engine.call_with(request).await;
     assert_eq!(created.warnings.len(), 3, "{:?}", created.warnings);
@@ -127,7 +147,7 @@ async fn a_language_without_sentences_of_its_own_says_so() {
 
 #[tokio::test(start_paused = true)]
 async fn english_is_without_a_warning() {
-    let engine = fresh_machine(scripted(Languages::English));
+    let engine = fresh_machine(speaking(Buzz(&["en"])));
     let request = request(&engine, "en-GB", "Book a table for 2 at 7pm");
     let (created, call, _) = engine.call_with(request).await;
     assert!(created.warnings.is_empty(), "{:?}", created.warnings);
@@ -138,24 +158,17 @@ async fn english_is_without_a_warning() {
 #[tokio::test]
 async fn a_language_without_a_voice_is_refused_before_a_credit_is_taken() {
     let missing = Espeak::with_program("/nowhere/espeak-ng");
-    let espeak = |service| {
-        Voices::new(vec![Choice {
-            service: Arc::new(service),
-            languages: Languages::All,
-            voice: String::new(),
-        }])
-    };
     for (voices, language, why) in [
         (
-            scripted(Languages::English),
+            speaking(Buzz(&["en"])),
             "de",
-            "set tts.provider to auto or espeak",
+            "add one that does to tts.providers",
         ),
-        (espeak(missing), "de", "install the package espeak-ng"),
+        (speaking(missing), "de", "install the package espeak-ng"),
         (
-            espeak(Espeak::default()),
+            speaking(Espeak::default()),
             "fil",
-            "espeak-ng has no voice for the language fil",
+            "none of the voices of this server (espeak) speaks fil",
         ),
     ] {
         let engine = fresh_machine(voices);

@@ -66,6 +66,7 @@ async fn answer(stream: &mut SttStream, expected: u32) -> (String, usize) {
     loop {
         match next(stream).await {
             SttEvent::Partial(_) => partials += 1,
+            SttEvent::Served(_) => {}
             SttEvent::Final { text, mark } => {
                 assert_eq!(mark, Some(expected));
                 return (text, partials);

@@ -119,6 +119,18 @@ pub enum Event {
         /// The keys, or the number.
         argument: Option<String>,
     },
+    /// Another service than before serves from here on.
+    #[serde(rename = "service")]
+    Service {
+        /// What it does.
+        role: Role,
+        /// The service, as it is configured.
+        name: String,
+        /// Who was to do it and failed.
+        instead_of: Option<String>,
+        /// How that one failed.
+        reason: Option<String>,
+    },
     /// Something a person should know.
     #[serde(rename = "warning")]
     Warning {
@@ -131,6 +143,18 @@ pub enum Event {
         /// The whole call object.
         call: Box<Call>,
     },
+}
+
+/// What a service does on a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Hears.
+    Stt,
+    /// Thinks.
+    Llm,
+    /// Speaks.
+    Tts,
 }
 
 /// One word of a clause and how far it has come.

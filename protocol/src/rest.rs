@@ -4,9 +4,11 @@
 mod account;
 mod block;
 mod call;
+mod context;
 mod create;
 mod disclosure;
 mod key;
+mod served;
 mod time;
 
 pub use account::{Account, LedgerLine, LedgerPage, Purchasable};
@@ -15,9 +17,11 @@ pub use call::{
     AnsweredBy, AtFault, Call, Direction, EndReason, Evidence, Failure, FailureReason, Metrics,
     Outcome, Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
 };
+pub use context::Context;
 pub use create::{CreateCall, Offer, Parsed, Voicemail, VoicemailAction};
 pub use disclosure::Disclosure;
 pub use key::{CreateKey, CreateToken, Key, LiveToken, Scope, Scopes, parse_rename};
+pub use served::ServedBy;
 pub use time::Time;
 
 use serde::{Deserialize, Serialize};

@@ -100,6 +100,16 @@ impl Renderer {
                     .map_or_else(String::new, |text| format!(" {text}"));
                 self.note(t_ms, &format!("tool: {name}{argument}"))
             }
+            Event::Service {
+                name,
+                instead_of: Some(failed),
+                reason,
+                ..
+            } => {
+                let reason = reason.as_deref().unwrap_or_default();
+                self.note(t_ms, &format!("{name} takes over from {failed}: {reason}"))
+            }
+            Event::Service { .. } => String::new(),
             Event::Warning { message } => self.note(t_ms, &format!("warning: {message}")),
             Event::CallEnded { call } => self.ended(call),
         }

@@ -105,10 +105,13 @@ impl Config {
         ] {
             *url = url.trim_end_matches('/').to_owned();
         }
+        for (_, url) in self.tts.addresses() {
+            *url = url.trim_end_matches('/').to_owned();
+        }
         self
     }
 
-    fn checked(self, origin: &str) -> Result<Self, ConfigError> {
+    fn checked(mut self, origin: &str) -> Result<Self, ConfigError> {
         let mut wrong = Vec::new();
         let mut within = |key: &str, value: u64, range: Range<u64>| {
             if !range.contains(&value) {
@@ -163,6 +166,8 @@ impl Config {
             self.line.simulated.recording_stay_seconds.into(),
             1..601,
         );
+        self.failover.check(&mut within);
+        self.check_site(&mut within);
         if !(0.5..=3.0).contains(&calls.patience) {
             let patience = calls.patience;
             wrong.push(format!(
@@ -182,6 +187,37 @@ impl Config {
                 ));
             }
         }
+        for (key, empty, repeated) in [
+            (
+                "stt.providers",
+                self.stt.providers.is_empty(),
+                repeats(&self.stt.providers),
+            ),
+            ("llm.providers", false, repeats(&self.llm.providers)),
+            (
+                "tts.providers",
+                self.tts.providers.is_empty(),
+                repeats(&self.tts.providers),
+            ),
+        ] {
+            if empty {
+                wrong.push(format!(
+                    "{origin}: `{key}` is empty and must name at least one service."
+                ));
+            }
+            if repeated {
+                wrong.push(format!("{origin}: `{key}` names a service twice."));
+            }
+        }
+        for (key, url) in self.tts.addresses() {
+            let plain = url.replacen("ws", "http", usize::from(url.starts_with("ws")));
+            if !url.is_empty() && !is_web_address(&plain) {
+                wrong.push(format!(
+                    "{origin}: `{key}` is \"{url}\" and must begin with https:// or wss:// and a host."
+                ));
+            }
+        }
+        self.check_net(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_twilio(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_accounts(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {
@@ -203,6 +239,11 @@ impl From<String> for Hidden {
 
 fn example() -> Table {
     toml::from_str(EXAMPLE).expect("a test reads agentphone.example.toml")
+}
+
+fn repeats<T: Eq + std::hash::Hash>(list: &[T]) -> bool {
+    let mut seen = std::collections::HashSet::new();
+    !list.iter().all(|one| seen.insert(one))
 }
 
 fn is_web_address(url: &str) -> bool {
@@ -293,6 +334,8 @@ fn override_by_env(
     let value = match known {
         Value::Table(_) => return Err(refuse()),
         Value::String(_) => Value::String(text.to_owned()),
+        // A list without brackets, as people write it in a shell.
+        Value::Array(_) if !text.trim_start().starts_with('[') => list(text),
         known => typed(text, known)
             .ok_or_else(|| format!("{name}: \"{text}\" must be of type {}.", known.type_str()))?,
     };
@@ -309,6 +352,12 @@ fn find<'a>(table: &'a mut Table, path: &[String]) -> Option<&'a mut Value> {
         [] => Some(value),
         rest => find(value.as_table_mut()?, rest),
     }
+}
+
+fn list(text: &str) -> Value {
+    let parts = text.split(',').map(str::trim);
+    let parts = parts.filter(|part| !part.is_empty());
+    Value::Array(parts.map(|part| Value::String(part.to_owned())).collect())
 }
 
 fn typed(text: &str, known: &Value) -> Option<Value> {

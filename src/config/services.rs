@@ -3,21 +3,20 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Config, LineKind, LlmProvider, OpenAi as OpenAiSettings, SttProvider, TtsProvider};
+use super::{Config, LineKind, LlmProvider, OpenAi as OpenAiSettings, SttProvider};
 use crate::{
     line::{
         Line,
         simulated::{SimulatedLine, SimulatedOptions, catalog},
     },
     provider::{
-        LanguageModel, ProviderError, ProviderErrorKind, SpeechToText, TextToSpeech, TtsOptions,
+        LanguageModel, ProviderError, ProviderErrorKind, SpeechToText, TextToSpeech,
         cached::Cached,
-        espeak::Espeak,
+        failover::{Hearing, Thinking},
         flite::Flite,
         openai::{self, OpenAi},
         pocketsphinx::PocketSphinx,
         rules::Rules,
-        voices::{Choice, Languages, Voices},
     },
     store::Cache,
 };
@@ -54,23 +53,45 @@ impl Services {
     /// When a service cannot be made at all.
     pub fn new(config: &Config, cache: Cache, public_url: &str) -> Result<Self, ProviderError> {
         let flite: Arc<dyn TextToSpeech> = Arc::new(Cached::new(Arc::new(Flite), cache.clone()));
-        let stt = match config.stt.provider {
+        let (limits, breaker) = (config.failover.limits(), config.failover.breaker());
+        let recognisers = config
+            .stt
+            .providers
+            .iter()
+            .map(|one| config.recogniser(*one));
+        let models = config.llm.chosen().into_iter().map(|one| config.model(one));
+        Ok(Self {
+            lines: lines(config, flite.clone(), public_url)?,
+            stt: Arc::new(Hearing::new(
+                recognisers.collect::<Result<_, _>>()?,
+                limits,
+                breaker,
+            )),
+            llm: Arc::new(Thinking::new(
+                models.collect::<Result<_, _>>()?,
+                limits,
+                breaker,
+            )),
+            tts: Arc::new(config.speaking(&flite, &cache)?),
+        })
+    }
+}
+
+impl Config {
+    fn recogniser(&self, provider: SttProvider) -> Result<Arc<dyn SpeechToText>, ProviderError> {
+        Ok(match provider {
             SttProvider::PocketSphinx => {
-                let stt = PocketSphinx::new(&config.stt.pocketsphinx.models)?;
+                let stt = PocketSphinx::new(&self.stt.pocketsphinx.models)?;
                 stt.prepare();
                 Arc::new(stt)
             }
-        };
-        Ok(Self {
-            lines: lines(config, flite.clone(), public_url)?,
-            stt,
-            llm: match config.llm.chosen() {
-                LlmProvider::OpenAi => Arc::new(OpenAi::new(config.model_options())?),
-                LlmProvider::Auto | LlmProvider::Rules => {
-                    Arc::new(Rules::new(&config.llm.rules.caller_name))
-                }
-            },
-            tts: Arc::new(config.voices(flite, cache)),
+        })
+    }
+
+    fn model(&self, provider: LlmProvider) -> Result<Arc<dyn LanguageModel>, ProviderError> {
+        Ok(match provider {
+            LlmProvider::OpenAi => Arc::new(OpenAi::new(self.model_options())?),
+            LlmProvider::Rules => Arc::new(Rules::new(&self.llm.rules.caller_name)),
         })
     }
 }
@@ -89,12 +110,17 @@ impl Config {
     pub async fn parts(&self, check: Check) -> Vec<Part> {
         let config = self.clone();
         let local = tokio::task::spawn_blocking(move || {
-            (config.line_part(), config.stt_part(), config.tts_parts())
+            let stt = config.stt.providers.iter().map(|one| config.stt_part(*one));
+            (config.line_part(), stt.collect())
         });
-        let llm = self.llm_part(check).await;
+        let mut llm = Vec::new();
+        for provider in self.llm.chosen() {
+            llm.push(self.llm_part(provider, check).await);
+        }
+        let tts = self.tts_parts(check).await;
         match local.await {
-            Ok((line, stt, tts)) => [vec![line, stt, llm], tts].concat(),
-            Err(_) => vec![llm],
+            Ok((line, stt)) => [vec![line], stt, llm, tts].concat(),
+            Err(_) => [llm, tts].concat(),
         }
     }
 
@@ -134,8 +160,8 @@ impl Config {
         }
     }
 
-    fn stt_part(&self) -> Part {
-        let SttProvider::PocketSphinx = self.stt.provider;
+    fn stt_part(&self, provider: SttProvider) -> Part {
+        let SttProvider::PocketSphinx = provider;
         let check = PocketSphinx::new(&self.stt.pocketsphinx.models)
             .map_err(|error| error.to_string())
             .and_then(|stt| stt.check());
@@ -148,15 +174,15 @@ impl Config {
         }
     }
 
-    async fn llm_part(&self, check: Check) -> Part {
+    async fn llm_part(&self, provider: LlmProvider, check: Check) -> Part {
         let role = "language model";
-        match self.llm.chosen() {
+        match provider {
             LlmProvider::OpenAi => Part {
                 role,
                 state: self.check_model(check).await,
                 better: None,
             },
-            LlmProvider::Auto | LlmProvider::Rules => Part {
+            LlmProvider::Rules => Part {
                 role,
                 state: Ok(
                     "none: built-in rules that book and ask for opening hours and prices, in English; in other languages they say the objective as it is written"
@@ -200,76 +226,6 @@ impl Config {
             model,
             ..openai::Options::default()
         }
-    }
-
-    /// The voices of calls: Flite's, which the simulated callee uses too, espeak-ng's, or both by language.
-    fn voices(&self, flite: Arc<dyn TextToSpeech>, cache: Cache) -> Voices {
-        let english = Choice {
-            service: flite,
-            languages: Languages::English,
-            voice: self.tts.flite.voice.clone(),
-        };
-        let all = Choice {
-            service: Arc::new(Cached::new(Arc::new(Espeak::default()), cache)),
-            languages: Languages::All,
-            voice: self.tts.espeak.voice.clone(),
-        };
-        Voices::new(match self.tts.provider {
-            TtsProvider::Auto => vec![english, all],
-            TtsProvider::Flite => vec![english],
-            TtsProvider::Espeak => vec![all],
-        })
-    }
-
-    fn tts_parts(&self) -> Vec<Part> {
-        let part = |state, better| Part {
-            role: "text to speech",
-            state,
-            better,
-        };
-        let flite = || part(self.check_flite(), None);
-        match self.tts.provider {
-            TtsProvider::Flite => vec![flite()],
-            TtsProvider::Espeak => vec![part(self.check_espeak(), None)],
-            TtsProvider::Auto => vec![
-                flite(),
-                // English calls need no espeak-ng, so its absence is no fault of the configuration.
-                match self.check_espeak() {
-                    Ok(state) => part(Ok(format!("{state}, for every other language")), None),
-                    Err(problem) => part(
-                        Ok(format!(
-                            "nothing for languages other than English: {problem}"
-                        )),
-                        Some("install the package espeak-ng (apt-get install espeak-ng)"),
-                    ),
-                },
-            ],
-        }
-    }
-}
-
-impl Config {
-    fn check_espeak(&self) -> Result<String, String> {
-        let espeak = Espeak::default();
-        let version = espeak.version()?;
-        let options = TtsOptions {
-            voice: self.tts.espeak.voice.clone(),
-            ..TtsOptions::default()
-        };
-        espeak.check(&options).map_err(|error| error.to_string())?;
-        Ok(version)
-    }
-
-    fn check_flite(&self) -> Result<String, String> {
-        let wanted = self.tts.flite.voice.as_str();
-        let voices = Flite::voices();
-        if !wanted.is_empty() && !voices.contains(&wanted) {
-            return Err(format!(
-                "there is no voice \"{wanted}\"; set tts.flite.voice to one of {}",
-                voices.join(", ")
-            ));
-        }
-        Flite::check()
     }
 }
 

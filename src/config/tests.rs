@@ -177,16 +177,40 @@ fn addresses_can_be_extended_by_paths() {
 
 #[test]
 fn a_model_is_used_as_soon_as_one_is_configured() {
-    assert_eq!(Config::default().llm.chosen(), LlmProvider::Rules);
+    assert_eq!(Config::default().llm.chosen(), [LlmProvider::Rules]);
     let configured = with_env(
         "AGENTPHONE__LLM__OPENAI__BASE_URL",
         "http://127.0.0.1:1/v1/",
     )
     .unwrap();
-    assert_eq!(configured.llm.chosen(), LlmProvider::OpenAi);
+    assert_eq!(configured.llm.chosen(), [LlmProvider::OpenAi]);
     assert_eq!(configured.llm.openai.base_url, "http://127.0.0.1:1/v1");
-    let forced = with_env("AGENTPHONE__LLM__PROVIDER", "openai").unwrap();
-    assert_eq!(forced.llm.chosen(), LlmProvider::OpenAi);
+    let both = [LlmProvider::OpenAi, LlmProvider::Rules];
+    for list in ["openai, rules", r#"["openai", "rules"]"#] {
+        let forced = with_env("AGENTPHONE__LLM__PROVIDERS", list).unwrap();
+        assert_eq!(forced.llm.chosen(), both, "{list}");
+    }
+}
+
+#[test]
+fn a_list_of_services_names_each_once() {
+    let file = parse("[tts]\nproviders = [\"espeak\", \"flite\"]").unwrap();
+    assert_eq!(
+        file.tts.providers,
+        [TtsProvider::Espeak, TtsProvider::Flite]
+    );
+    for (text, error) in [
+        ("[tts]\nproviders = []", "`tts.providers` is empty"),
+        (
+            "[tts]\nproviders = [\"flite\", \"flite\"]",
+            "names a service twice",
+        ),
+        ("[stt]\nproviders = [\"ears\"]", "ears"),
+        ("[failover]\nwords_ms = 1", "`failover.words_ms` is 1"),
+    ] {
+        let refused = parse(text).unwrap_err();
+        assert!(refused.contains(error), "{refused}");
+    }
 }
 
 #[test]

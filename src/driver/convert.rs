@@ -55,6 +55,7 @@ pub(super) fn turn(turn: &call::Turn, origin: Instant) -> rest::Turn {
         ended_ms: since(turn.ended),
         interrupted: turn.interrupted,
         latency: turn.latency.as_ref().map(latency),
+        served_by: rest::ServedBy::default(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use call::{Note, Status};
 use media::Resampler;
-use protocol::rest;
+use protocol::{control, rest};
 use tokio::sync::mpsc;
 
 use super::{
@@ -57,6 +57,7 @@ impl Keeper {
     async fn item(&mut self, item: Item) {
         match item {
             Item::Note(at, note) => self.note(at, &note).await,
+            Item::Shown(at, event) => self.show(at, event),
             Item::Turn(turn) => {
                 self.record.turns.push(turn.clone());
                 let id = self.parts.call.clone();
@@ -89,8 +90,11 @@ impl Keeper {
             }
             _ => {}
         }
+        self.show(at, convert::live_event(note));
+    }
+
+    fn show(&self, at: u64, event: control::Event) {
         let call = &self.parts.call;
-        let event = convert::live_event(note);
         self.parts
             .feed
             .append(|seq| convert::live_json(call, seq, at, event));

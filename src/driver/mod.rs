@@ -10,6 +10,7 @@ mod convert;
 mod keeper;
 mod log;
 mod recorder;
+mod roster;
 mod scribe;
 mod services;
 mod sound;
@@ -21,6 +22,7 @@ use std::{
 };
 
 use call::{Action, Call, CallConfig, Command, End, Event, Failure, LineEvent, SpeechEvent};
+use protocol::control::Role;
 use tokio::sync::mpsc;
 
 pub(crate) use self::convert::{answered_by, live_json};
@@ -307,7 +309,13 @@ impl Driver {
     }
 
     fn words(&mut self, event: SttEvent, now: Instant) {
+        if matches!(&event, SttEvent::Final { text, .. } if !text.is_empty()) {
+            self.scribe.heard();
+        }
         let event = match event {
+            SttEvent::Served(served) => {
+                return self.scribe.served(Role::Stt, None, served, now);
+            }
             SttEvent::Partial(text) => call::WordsEvent::Partial(text),
             SttEvent::Final { text, mark } => call::WordsEvent::Final {
                 text,
@@ -324,6 +332,9 @@ impl Driver {
 
     fn replied(&mut self, generation: call::Generation, event: LlmEvent, now: Instant) {
         let event = match event {
+            LlmEvent::Served(served) => {
+                return self.scribe.served(Role::Llm, Some(generation), served, now);
+            }
             LlmEvent::Text(text) => call::ReplyEvent::Text(text),
             LlmEvent::Tool(tool) => call::ReplyEvent::Tool(tool),
             LlmEvent::Done => call::ReplyEvent::Done,
@@ -339,6 +350,11 @@ impl Driver {
     fn spoken(&mut self, event: TtsEvent, now: Instant) {
         let Some(sound) = &mut self.sound else { return };
         let (clause, event) = match event {
+            TtsEvent::Served { clause, served } => {
+                return self
+                    .scribe
+                    .served(Role::Tts, Some(clause.generation), served, now);
+            }
             TtsEvent::Audio {
                 clause,
                 samples,

@@ -11,12 +11,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use call::{Action, AnsweredBy, CallConfig, Event, Note, Status};
-use protocol::{ids::CallId, rest};
+use call::{Action, AnsweredBy, CallConfig, Event, Generation, Note, PlayoutEvent, Status};
+use protocol::{
+    control::{self, Role},
+    ids::CallId,
+    rest,
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{convert, keeper};
-use crate::{bus::Feed, store::Store};
+use super::{convert, keeper, roster::Roster};
+use crate::{bus::Feed, provider::Served, store::Store};
 
 /// Things to keep that may wait for the keeper.
 const ITEMS: usize = 1024;
@@ -58,6 +62,8 @@ pub struct Record {
 pub(super) enum Item {
     /// Something to show, and when it happened, in milliseconds since the call was created.
     Note(u64, Note),
+    /// Something of the services to show.
+    Shown(u64, control::Event),
     /// A turn for the record.
     Turn(rest::Turn),
     /// The core was made so, and started then.
@@ -86,6 +92,7 @@ pub struct Scribe {
     created: Instant,
     started: Instant,
     answered: Option<Instant>,
+    roster: Roster,
     log_broken: bool,
     items: mpsc::Sender<Item>,
     waiting: VecDeque<Item>,
@@ -104,6 +111,7 @@ impl Scribe {
             created: parts.created,
             started: parts.created,
             answered: None,
+            roster: Roster::default(),
             log_broken: false,
             items,
             waiting: VecDeque::new(),
@@ -127,8 +135,36 @@ impl Scribe {
 
     /// Notes an event that the core is about to be given.
     pub(super) fn event(&mut self, event: &Event, now: Instant) {
+        if let Event::Playout(PlayoutEvent::Sent(clause, _)) = event {
+            self.roster.sent(*clause);
+        }
         let at = now.saturating_duration_since(self.started);
         self.give(Item::Event(at, event.clone()));
+    }
+
+    /// Notes that the recogniser gave words.
+    pub(super) fn heard(&mut self) {
+        self.roster.heard();
+    }
+
+    /// Notes who serves from here on, and shows it when that is news.
+    pub(super) fn served(
+        &mut self,
+        role: Role,
+        generation: Option<Generation>,
+        served: Served,
+        now: Instant,
+    ) {
+        if self.roster.served(role, generation, &served) {
+            let (instead_of, reason) = served.instead_of.unzip();
+            let shown = control::Event::Service {
+                role,
+                name: served.by.to_owned(),
+                instead_of: instead_of.map(str::to_owned),
+                reason: reason.map(|error| error.to_string()),
+            };
+            self.give(Item::Shown(self.ms(now), shown));
+        }
     }
 
     /// Notes an action of the core.
@@ -150,7 +186,11 @@ impl Scribe {
             }
             Action::Turn(turn) => {
                 let origin = self.answered.unwrap_or(self.created);
-                self.give(Item::Turn(convert::turn(turn, origin)));
+                let served_by = self.roster.of_turn(turn.speaker);
+                self.give(Item::Turn(rest::Turn {
+                    served_by,
+                    ..convert::turn(turn, origin)
+                }));
             }
             _ => {}
         }

@@ -43,6 +43,14 @@ impl TextToSpeech for Cached {
         self.voice.name()
     }
 
+    fn speaks(&self, language: &str) -> bool {
+        self.voice.speaks(language)
+    }
+
+    fn variant(&self) -> String {
+        self.voice.variant()
+    }
+
     fn check(&self, options: &TtsOptions) -> Result<(), ProviderError> {
         self.voice.check(options)
     }
@@ -50,7 +58,7 @@ impl TextToSpeech for Cached {
     fn open(&self, options: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
         Box::pin(async move {
             let named = [
-                self.voice.name().to_owned(),
+                self.voice.name().to_owned() + &self.voice.variant(),
                 options.language.clone(),
                 options.voice.clone(),
             ];
@@ -155,7 +163,7 @@ impl Speaking {
     async fn cancel(&mut self, generation: Generation) {
         let alive = |clause: ClauseId| clause.generation > generation;
         self.waiting.retain(|(clause, _)| alive(*clause));
-        self.ready.retain(|event| alive(clause_of(event)));
+        self.ready.retain(|event| alive(event.clause()));
         self.current.take_if(|current| !alive(current.clause));
         let _ = self.voice.send(TtsInput::Cancel(generation)).await;
     }
@@ -183,7 +191,7 @@ impl Speaking {
         let Some(current) = self
             .current
             .as_mut()
-            .filter(|current| current.clause == clause_of(&event))
+            .filter(|current| current.clause == event.clause())
         else {
             return;
         };
@@ -213,15 +221,6 @@ async fn remembered(current: &mut Option<Current>) -> Option<Phrase> {
             ..
         }) => found.await.ok().flatten(),
         _ => std::future::pending().await,
-    }
-}
-
-fn clause_of(event: &TtsEvent) -> ClauseId {
-    match event {
-        TtsEvent::Audio { clause, .. }
-        | TtsEvent::Words { clause, .. }
-        | TtsEvent::Failed { clause, .. }
-        | TtsEvent::Done(clause) => *clause,
     }
 }
 

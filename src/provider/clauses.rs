@@ -26,7 +26,8 @@ const ORDERS: usize = 32;
 /// What a synthesiser makes of one text. The end of the channel is the end of the text.
 #[derive(Debug)]
 pub(super) enum Sound {
-    /// When each white-space separated word ends, from the start of the sound; at most once, before all samples.
+    /// When each white-space separated word ends, from the start of the sound, as far as that is known; replaces what
+    /// was said before.
     Words(Vec<Duration>),
     /// The next mono samples, and how many of them make a second.
     Samples(Vec<i16>, u32),
@@ -123,7 +124,7 @@ impl<S: FnMut(String) -> mpsc::Receiver<Sound>> Clauses<S> {
     fn cancel(&mut self, generation: Generation) {
         let alive = |clause: ClauseId| clause.generation > generation;
         self.waiting.retain(|(clause, _)| alive(*clause));
-        self.ready.retain(|event| alive(clause_of(event)));
+        self.ready.retain(|event| alive(event.clause()));
         if self
             .current
             .as_ref()
@@ -164,15 +165,6 @@ async fn next_sound(current: &mut Option<Current>) -> Option<Sound> {
     match current {
         Some(current) => current.sound.recv().await,
         None => std::future::pending().await,
-    }
-}
-
-fn clause_of(event: &TtsEvent) -> ClauseId {
-    match event {
-        TtsEvent::Audio { clause, .. }
-        | TtsEvent::Words { clause, .. }
-        | TtsEvent::Failed { clause, .. }
-        | TtsEvent::Done(clause) => *clause,
     }
 }
 

@@ -71,6 +71,10 @@ impl TextToSpeech for Espeak {
         "espeak"
     }
 
+    fn speaks(&self, language: &str) -> bool {
+        voices::of_language(language).is_some()
+    }
+
     fn check(&self, options: &TtsOptions) -> Result<(), ProviderError> {
         let voice = choose(options)?;
         let output = Command::new(&self.program)

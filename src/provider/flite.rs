@@ -64,6 +64,10 @@ impl TextToSpeech for Flite {
         "flite"
     }
 
+    fn speaks(&self, language: &str) -> bool {
+        is_english(language)
+    }
+
     fn check(&self, options: &TtsOptions) -> Result<(), ProviderError> {
         choose(options).map(|_| ())
     }
@@ -198,6 +202,7 @@ mod tests {
                         length += samples.len();
                     }
                     TtsEvent::Done(_) => break,
+                    TtsEvent::Served { .. } => {}
                     TtsEvent::Failed { error, .. } => panic!("{error}"),
                 }
             }

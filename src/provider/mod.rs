@@ -7,22 +7,27 @@
 //! **Dropping a stream** is how everything is cancelled: the provider closes its connection or frees its worker
 //! and discards what is still to come. Nothing has to be awaited.
 
-use std::{fmt, future::Future, pin::Pin, sync::Arc};
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
 use crate::agent::Brief;
 
+pub mod aloud;
 pub mod cached;
+pub mod cartesia;
 mod clauses;
 pub mod deaf;
+pub mod elevenlabs;
 pub mod espeak;
+pub mod failover;
 pub mod flite;
+mod http;
 pub mod openai;
+pub mod openai_speech;
 pub mod pocketsphinx;
 pub mod rules;
 pub mod scripted;
-pub mod voices;
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -83,9 +88,20 @@ pub enum SttInput {
     Flush(u32),
 }
 
+/// Who does the work from here on, where several services can do it; see [`failover`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The service, as it is configured.
+    pub by: &'static str,
+    /// Who was to do it and could not, and why.
+    pub instead_of: Option<(&'static str, ProviderError)>,
+}
+
 /// What a recogniser says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SttEvent {
+    /// From here on this service recognises.
+    Served(Served),
     /// The words of the utterance under way, replacing the previous partial.
     Partial(String),
     /// Words that will not change; `mark` answers a flush. May be empty.
@@ -134,6 +150,8 @@ pub struct LlmRequest {
 /// What a model says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LlmEvent {
+    /// What follows is this model's.
+    Served(Served),
     /// The next piece of text.
     Text(String),
     /// A tool is used.
@@ -148,6 +166,14 @@ pub enum LlmEvent {
 pub trait TextToSpeech: Send + Sync + fmt::Debug {
     /// Returns the name under which the provider is configured, for records and logs.
     fn name(&self) -> &'static str;
+    /// Returns whether it has a voice for this BCP 47 language (US English when empty). Defaults to every language.
+    fn speaks(&self, _language: &str) -> bool {
+        true
+    }
+    /// Returns what beside language and voice makes it sound as it does, like the model, so that sound can be remembered.
+    fn variant(&self) -> String {
+        String::new()
+    }
     /// Looks whether such a voice could be opened now. It may wait for a program, so it is called from threads that
     /// may wait. Defaults to yes.
     ///
@@ -198,6 +224,13 @@ pub enum TtsInput {
 /// What a voice says.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TtsEvent {
+    /// The sound of the clause that follows is this voice's.
+    Served {
+        /// Which clause.
+        clause: call::ClauseId,
+        /// Whose voice.
+        served: Served,
+    },
     /// The next piece of sound of a clause, mono.
     Audio {
         /// Which clause.
@@ -207,12 +240,13 @@ pub enum TtsEvent {
         /// Samples per second.
         rate: u32,
     },
-    /// When each word of the clause ends, from the clause's start, if the provider knows.
+    /// When each word of the clause ends, from the clause's start, as far as the provider knows; replaces what it said
+    /// before. Only the ends of all words count for what was heard.
     Words {
         /// Which clause.
         clause: call::ClauseId,
         /// One per whitespace-separated word of the text.
-        ends: Vec<std::time::Duration>,
+        ends: Vec<Duration>,
     },
     /// The clause is complete.
     Done(call::ClauseId),
@@ -225,12 +259,27 @@ pub enum TtsEvent {
     },
 }
 
+impl TtsEvent {
+    /// Returns the clause that it is about.
+    #[must_use]
+    pub fn clause(&self) -> call::ClauseId {
+        match self {
+            Self::Served { clause, .. }
+            | Self::Audio { clause, .. }
+            | Self::Words { clause, .. }
+            | Self::Failed { clause, .. }
+            | Self::Done(clause) => *clause,
+        }
+    }
+}
+
 /// Why a service did not do what it was asked: one opaque type with questions, so that policy never matches vendors.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct ProviderError {
     kind: ProviderErrorKind,
     message: String,
+    retry_after: Option<Duration>,
 }
 
 /// What policy may want to know of a failure.
@@ -256,7 +305,23 @@ impl ProviderError {
         Self {
             kind,
             message: message.into(),
+            retry_after: None,
         }
+    }
+
+    /// Says when the service wants to be asked again at the earliest.
+    #[must_use]
+    pub fn retry_after(self, wait: Option<Duration>) -> Self {
+        Self {
+            retry_after: wait,
+            ..self
+        }
+    }
+
+    /// Returns how long the service wants to be left alone, if it said so.
+    #[must_use]
+    pub fn wait(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// Returns what happened, for policy.

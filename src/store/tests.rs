@@ -155,6 +155,7 @@ fn turns_and_changes_are_kept_until_the_end_and_not_after() {
         ended_ms: 20,
         interrupted: false,
         latency: None,
+        served_by: protocol::rest::ServedBy::default(),
     };
     store.append_turn(&id, &turn).unwrap();
     let now = store

@@ -59,6 +59,7 @@ mod tests {
                 felt_silence_ms,
                 ..TurnLatency::default()
             }),
+            served_by: protocol::rest::ServedBy::default(),
         }
     }
 

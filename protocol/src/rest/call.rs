@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{CreateCall, Disclosure, Time};
+use super::{Context, CreateCall, Disclosure, ServedBy, Time};
 use crate::{error::ErrorCode, ids::CallId};
 
 /// One call.
@@ -35,6 +35,9 @@ pub struct Call {
     pub business_name: Option<String>,
     /// Where the agent may read about the callee.
     pub website: Option<String>,
+    /// What was read there before the call.
+    #[serde(default)]
+    pub context: Option<Context>,
     /// BCP 47 tag of the conversation's language.
     pub language: String,
     /// Which kind of line carries it: `simulated`, …
@@ -106,6 +109,7 @@ impl Call {
             objective: request.objective.clone(),
             business_name: request.business_name.clone(),
             website: request.website.clone(),
+            context: None,
             language: request.language.clone(),
             line: line.to_owned(),
             outcome: None,
@@ -386,6 +390,9 @@ pub struct Turn {
     pub interrupted: bool,
     /// For agent turns that answer something: where the time went.
     pub latency: Option<TurnLatency>,
+    /// Which services made it.
+    #[serde(default)]
+    pub served_by: ServedBy,
 }
 
 /// Where the time between the callee's last sound and the agent's first went, in milliseconds. Each part follows

@@ -158,7 +158,7 @@ impl HeardCall {
                     text: joined(&heard.text, &text),
                 }),
                 SttEvent::Final { text, .. } => heard.text = joined(&heard.text, &text),
-                SttEvent::Hint(_) => {}
+                SttEvent::Hint(_) | SttEvent::Served(_) => {}
                 SttEvent::Failed(error) => return Err(error.to_string()),
             }
         }

@@ -142,7 +142,7 @@ async fn listen(stream: &mut TtsStream) -> Result<Arc<[i16]>, ProviderError> {
                 spoken.extend_from_slice(&samples);
                 spoken_rate = rate;
             }
-            TtsEvent::Words { .. } => {}
+            TtsEvent::Words { .. } | TtsEvent::Served { .. } => {}
             TtsEvent::Done(_) => break,
             TtsEvent::Failed { error, .. } => return Err(error),
         }

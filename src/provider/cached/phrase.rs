@@ -28,9 +28,12 @@ impl Phrase {
                 let seconds = self.samples.len() as u64 / u64::from(self.rate.max(1));
                 self.rate == *rate && seconds < longest.as_secs()
             }
-            TtsEvent::Words { ends, .. } => self.words.replace(ends.clone()).is_none(),
+            TtsEvent::Words { ends, .. } => {
+                self.words = Some(ends.clone());
+                true
+            }
             TtsEvent::Done(_) => !self.samples.is_empty(),
-            TtsEvent::Failed { .. } => false,
+            TtsEvent::Failed { .. } | TtsEvent::Served { .. } => false,
         }
     }
 

@@ -77,10 +77,11 @@ async fn hear(stream: &mut TtsStream, expected: ClauseId) -> (Vec<i16>, usize, b
     let (mut heard, mut words) = (Vec::new(), 0);
     loop {
         let event = stream.events.recv().await.unwrap();
-        assert_eq!(clause_of(&event), expected);
+        assert_eq!(event.clause(), expected);
         match event {
             TtsEvent::Audio { samples, .. } => heard.extend(samples),
             TtsEvent::Words { ends, .. } => words = ends.len(),
+            TtsEvent::Served { .. } => {}
             TtsEvent::Done(_) => return (heard, words, true),
             TtsEvent::Failed { .. } => return (heard, words, false),
         }
@@ -177,7 +178,7 @@ async fn a_cancelled_generation_is_not_heard_any_more_and_the_next_one_is() {
     let mut heard = Vec::new();
     loop {
         match stream.events.recv().await.unwrap() {
-            event if clause_of(&event).generation == Generation(1) => assert!(heard.is_empty()),
+            event if event.clause().generation == Generation(1) => assert!(heard.is_empty()),
             TtsEvent::Audio { samples, .. } => heard.extend(samples),
             TtsEvent::Done(_) => break,
             _ => {}

@@ -68,7 +68,7 @@ async fn a_cancelled_generation_is_never_heard_of_again() {
         .await
         .unwrap();
     stream.input.send(speak(1, 1, "b")).await.unwrap();
-    assert_eq!(clause_of(&next(&mut stream).await), clause(1, 0));
+    assert_eq!(next(&mut stream).await.clause(), clause(1, 0));
     stream
         .input
         .send(TtsInput::Cancel(Generation(1)))
@@ -79,7 +79,7 @@ async fn a_cancelled_generation_is_never_heard_of_again() {
     let mut late = 0;
     loop {
         match next(&mut stream).await {
-            event if clause_of(&event).generation == Generation(2) => break,
+            event if event.clause().generation == Generation(2) => break,
             TtsEvent::Audio { .. } => late += 1,
             other => panic!("{other:?}"),
         }

@@ -51,6 +51,7 @@ async fn ask(model: &OpenAi) -> (String, Vec<Tool>, Result<(), ProviderError>) {
         match event {
             LlmEvent::Text(piece) => text.push_str(&piece),
             LlmEvent::Tool(tool) => tools.push(tool),
+            LlmEvent::Served(_) => {}
             LlmEvent::Done => end = Some(Ok(())),
             LlmEvent::Failed(error) => end = Some(Err(error)),
         }

@@ -17,6 +17,7 @@ async fn drain(mut events: mpsc::Receiver<LlmEvent>) -> (String, Option<Tool>) {
         match events.recv().await.expect("a reply ends with Done") {
             LlmEvent::Text(piece) => text.push_str(&piece),
             LlmEvent::Tool(used) => tool = Some(used),
+            LlmEvent::Served(_) => {}
             LlmEvent::Done => return (text, tool),
             LlmEvent::Failed(error) => panic!("the rules failed: {error}"),
         }

@@ -139,6 +139,7 @@ async fn the_voice_is_as_long_as_its_words() {
                 length += samples.len();
             }
             TtsEvent::Words { ends: words, .. } => ends = words,
+            TtsEvent::Served { .. } => {}
             TtsEvent::Done(done) => break assert_eq!(done, clause(1, 0)),
             TtsEvent::Failed { error, .. } => panic!("{error}"),
         }

@@ -129,6 +129,7 @@ fn write_until_killed(path: PathBuf) -> ! {
             ended_ms: 2,
             interrupted: false,
             latency: None,
+            served_by: protocol::rest::ServedBy::default(),
         };
         store.append_turn(&id, &turn).unwrap();
         println!("did turn {id}");
