@@ -6,6 +6,7 @@
 
 pub(crate) mod dialogue;
 pub(crate) mod disclosure;
+pub(crate) mod ear;
 pub(crate) mod heard;
 mod judge;
 pub(crate) mod numbers;
