@@ -191,6 +191,7 @@ fn supervise(
     public_url: &str,
 ) -> Result<(Supervisor, Vec<String>), StartError> {
     let cache = Cache::open(&folder.cache().join("sled"), CACHE_BYTES);
+    let reader = config.reader(cache.clone()).map_err(StartError)?;
     let services =
         Services::new(config, cache, public_url).map_err(|error| StartError(error.to_string()))?;
     let settings = Settings {
@@ -218,6 +219,7 @@ fn supervise(
         stt: services.stt,
         llm: services.llm,
         tts: services.tts,
+        reader,
         settings,
     });
     Ok((supervisor, lines))

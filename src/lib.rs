@@ -13,6 +13,7 @@ pub mod bus;
 pub mod cli;
 pub mod config;
 pub mod contact;
+pub mod context;
 pub mod driver;
 pub mod line;
 pub mod net;

@@ -183,6 +183,7 @@ impl Stage {
                 unasked.into_iter().chain(said).collect(),
             )),
             tts: Arc::new(self.tts.clone()),
+            reader: None,
             settings: Settings {
                 max_concurrent: 1,
                 policy: Policy::default(),

@@ -78,7 +78,6 @@ async fn call(app: &App, config: &Config, scenario: Option<String>) -> Result<bo
         "to_phone_number": "+14155551234",
         "objective": "Book a table for 2 at 7pm",
         "business_name": "Nopa",
-        "website": "https://nopa-sf.com",
     });
     say(&format!("POST {}/api/v1/calls {body}", app.public_url()));
     if let Some(scenario) = scenario {

@@ -11,6 +11,7 @@ mod policy;
 mod queue;
 mod run;
 mod schedule;
+mod site;
 
 use std::{
     collections::HashMap,
@@ -31,6 +32,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     agent::Brief,
     bus::{Bus, Feed},
+    context::{self, Reader},
     driver::clock,
     line::{DialRequest, Line},
     provider::{LanguageModel, SpeechToText, TextToSpeech},
@@ -58,6 +60,8 @@ pub struct Parts {
     pub llm: Arc<dyn LanguageModel>,
     /// Speaks.
     pub tts: Arc<dyn TextToSpeech>,
+    /// Reads websites before calls, if that is wanted.
+    pub reader: Option<Reader>,
     /// Limits and defaults.
     pub settings: Settings,
 }
@@ -369,7 +373,7 @@ impl Supervisor {
             incoming: stored.call.direction == rest::Direction::Inbound,
             objective: request.objective.clone(),
             business_name: request.business_name.clone(),
-            website_context: None,
+            website_context: stored.call.context.as_ref().and_then(context::told),
             language: request.language.clone(),
             deaf: !self.0.parts.stt.understands(&request.language),
             instructions: request.instructions.clone(),

@@ -142,6 +142,15 @@ impl Supervisor {
             () = self.drain_begins() => return,
             place = self.turn_of(&stored, &*line, place) => place,
         };
+        let mut stored = stored;
+        tokio::select! {
+            biased;
+            () = canceled.cancelled() => {
+                self.end(&stored, feed, finish::canceled_before_answer()).await;
+                return;
+            }
+            context = self.read_site(&stored) => stored.call.context = context,
+        }
         // It may have been put on the list while it waited.
         let ending = if self.was_blocked(&stored).await {
             finish::blocked()
@@ -195,9 +204,11 @@ impl Supervisor {
         let id = stored.call.call_id.clone();
         // On record before the phone rings: should this process be killed now, the next one does not ring it again.
         let (store, key) = (parts.store.clone(), id.clone());
+        let context = stored.call.context.clone();
         let dialing = blocking(move || {
             store.update_call(&key, &mut |stored| {
-                stored.call.status = rest::Status::Dialing
+                stored.call.status = rest::Status::Dialing;
+                stored.call.context.clone_from(&context);
             })
         });
         if dialing.await.is_err() {

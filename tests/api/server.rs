@@ -103,6 +103,7 @@ impl Server {
                 "Hello there.",
             )])),
             tts: Arc::new(ScriptedTextToSpeech::new(Duration::ZERO)),
+            reader: None,
             settings: supervisor::Settings {
                 max_concurrent: options.max_concurrent,
                 policy: options.policy,

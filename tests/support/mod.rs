@@ -28,6 +28,7 @@ pub(crate) struct Setup {
     pub(crate) stt: Option<Arc<dyn SpeechToText>>,
     pub(crate) llm: Option<Arc<dyn LanguageModel>>,
     pub(crate) tts: Option<Arc<dyn TextToSpeech>>,
+    pub(crate) reader: Option<agentphone::context::Reader>,
     pub(crate) max_concurrent: usize,
     pub(crate) policy: Policy,
     pub(crate) call: call::CallConfig,
@@ -44,6 +45,7 @@ impl Default for Setup {
             stt: None,
             llm: None,
             tts: None,
+            reader: None,
             max_concurrent: 4,
             policy: Policy::default(),
             call: call::CallConfig::default(),
@@ -102,6 +104,7 @@ impl Setup {
             stt,
             llm,
             tts,
+            reader: self.reader,
             settings: Settings {
                 max_concurrent: self.max_concurrent,
                 policy: self.policy,
