@@ -34,9 +34,13 @@ hang up
 "#;
 const HEARD: [&str; 3] = ["nopa good evening", "seven is fine what name", "all set"];
 
-/// A recogniser that dies in the middle of the callee's second sentence.
+/// A recogniser that dies in the middle of the callee's second sentence: its stream ends, or (`silent`) nothing comes of it
+/// any more.
 #[derive(Debug)]
-struct Dying(ScriptedSpeechToText);
+struct Dying {
+    ears: ScriptedSpeechToText,
+    silent: bool,
+}
 
 impl SpeechToText for Dying {
     fn name(&self) -> &'static str {
@@ -45,16 +49,19 @@ impl SpeechToText for Dying {
 
     fn open(&self, options: SttOptions) -> BoxFuture<'_, Result<SttStream, ProviderError>> {
         Box::pin(async move {
-            let inner = self.0.open(options).await?;
+            let inner = self.ears.open(options).await?;
             let (input, mut inputs) = mpsc::channel(8);
+            let silent = self.silent;
             tokio::spawn(async move {
                 let mut sentences = 0;
                 let mut frames = 0;
                 while let Some(input) = inputs.recv().await {
                     sentences += u32::from(matches!(input, SttInput::SpeechStarted));
                     frames += u32::from(sentences == 2);
+                    if frames > 20 && silent {
+                        continue;
+                    }
                     if frames > 20 || inner.input.send(input).await.is_err() {
-                        // Its stream ends, without a word.
                         return;
                     }
                 }
@@ -150,7 +157,7 @@ fn replies() -> Vec<ScriptedReply> {
 }
 
 /// A server with two services a role, of which the first fails.
-fn engine() -> Engine {
+fn engine(silent: bool) -> Engine {
     let (limits, breaker) = (Limits::default(), BreakerSettings::default());
     let model: Arc<dyn LanguageModel> = Arc::new(ScriptedModel::new(replies()));
     let voice = |service: Arc<dyn TextToSpeech>| Voice {
@@ -162,7 +169,10 @@ fn engine() -> Engine {
         voice(Arc::new(ScriptedTextToSpeech::default())),
     ];
     let ears: Vec<Arc<dyn SpeechToText>> = vec![
-        Arc::new(Dying(ScriptedSpeechToText::new(HEARD))),
+        Arc::new(Dying {
+            ears: ScriptedSpeechToText::new(HEARD),
+            silent,
+        }),
         Arc::new(Named(
             "spare",
             ScriptedSpeechToText::new([HEARD[1], HEARD[2]]),
@@ -184,7 +194,16 @@ fn engine() -> Engine {
 
 #[tokio::test(start_paused = true)]
 async fn services_that_die_in_mid_call_are_replaced_and_the_record_says_by_whom() {
-    let (call, events) = engine().call().await;
+    die_in_mid_call(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_recogniser_that_falls_silent_is_replaced_before_its_words_are_missed() {
+    die_in_mid_call(true).await;
+}
+
+async fn die_in_mid_call(silent: bool) {
+    let (call, events) = engine(silent).call().await;
     assert_eq!(call.status, rest::Status::Completed, "{:?}", call.failure);
     let turns: Vec<_> = call
         .turns

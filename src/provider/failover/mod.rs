@@ -42,7 +42,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            words: Duration::from_millis(1200),
+            words: Duration::from_millis(800),
             text: Duration::from_millis(3000),
             sound: Duration::from_millis(1500),
         }
