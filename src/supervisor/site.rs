@@ -13,7 +13,9 @@ impl Supervisor {
         let id = &stored.call.call_id;
         match &context.problem {
             Some(problem) => tracing::info!(call = %id, problem, "the callee's website"),
-            None => tracing::debug!(call = %id, tokens = context.tokens, "read the callee's website"),
+            None => {
+                tracing::debug!(call = %id, tokens = context.tokens, "read the callee's website")
+            }
         }
         Some(context)
     }
