@@ -134,7 +134,6 @@ impl Guard {
 
     /// Makes a client that connects only where this guard admits, following at most so many redirects. The first URL
     /// must have passed [`Guard::check`], for a host that is an address is never resolved.
-    #[must_use]
     pub fn client(&self, builder: ClientBuilder, redirects: usize) -> ClientBuilder {
         let guard = self.clone();
         let follow = move |attempt: Attempt<'_>| {

@@ -151,7 +151,7 @@ fn letters(word: &str) -> String {
 
 fn reported(message: &Wire) -> ProviderError {
     let kind = match message.status_code {
-        Some(401 | 402 | 403) => ProviderErrorKind::Auth,
+        Some(401..=403) => ProviderErrorKind::Auth,
         Some(400 | 404 | 422) => ProviderErrorKind::Unsupported,
         Some(429) => ProviderErrorKind::Busy,
         _ => ProviderErrorKind::Unavailable,
