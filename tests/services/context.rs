@@ -51,8 +51,13 @@ fn answer(status: &str, headers: &str, body: &str) -> String {
 
 /// Serves what `page` says of a path; nothing at all, ever, when it says nothing.
 async fn site(page: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Site {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("as the test set it up");
+    let url = format!(
+        "http://{}",
+        listener.local_addr().expect("as the test set it up")
+    );
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let page = Arc::new(page);
@@ -89,8 +94,8 @@ async fn nopa() -> Site {
 }
 
 fn reader(settings: Settings, cache: Cache) -> Reader {
-    let allowed = Guard::new(["127.0.0.1/32".parse().unwrap()]);
-    Reader::new(allowed, cache, settings).unwrap()
+    let allowed = Guard::new(["127.0.0.1/32".parse().expect("as the test set it up")]);
+    Reader::new(allowed, cache, settings).expect("as the test set it up")
 }
 
 async fn read(url: &str) -> rest::Context {
@@ -120,7 +125,7 @@ async fn the_facts_are_found_on_the_page_and_on_the_pages_that_it_names() {
 #[tokio::test]
 async fn a_site_is_asked_once_in_a_while() {
     let site = nopa().await;
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("as the test set it up");
     let reader = reader(Settings::default(), Cache::open(folder.path(), 1 << 20));
     let mut before = reader.read(&site.url).await;
     // It is kept beside the reading, so a read or two may come too early for it.
@@ -184,11 +189,12 @@ async fn what_is_no_page_is_not_read() {
 #[tokio::test]
 async fn without_the_operators_leave_this_machine_is_not_asked() {
     let site = nopa().await;
-    let reader = Reader::new(Guard::default(), Cache::none(), Settings::default()).unwrap();
+    let reader = Reader::new(Guard::default(), Cache::none(), Settings::default())
+        .expect("as the test set it up");
     let local = site.url.replace("127.0.0.1", "localhost");
     for url in [&site.url, &local] {
         let context = reader.read(url).await;
-        let problem = context.problem.unwrap();
+        let problem = context.problem.expect("as the test set it up");
         assert!(problem.contains("net.allow"), "{problem}");
     }
     assert_eq!(site.asked.load(Ordering::Relaxed), 0);
@@ -204,7 +210,7 @@ impl LanguageModel for Told {
     }
 
     fn reply(&self, request: LlmRequest) -> mpsc::Receiver<LlmEvent> {
-        *self.1.lock().unwrap() = request.brief.website_context.clone();
+        *self.1.lock().expect("nobody panicked with it") = request.brief.website_context.clone();
         self.0.reply(request)
     }
 }
@@ -236,13 +242,20 @@ async fn a_call_knows_what_was_read_and_its_record_has_it() {
     let (site, told) = (nopa().await, Arc::default());
     let engine = engine(&told, Settings::default());
     let call = dialed(&engine, &site.url).await;
-    assert_eq!(call.context.unwrap().hours, ["Mon-Sun 5pm-10pm"]);
+    assert_eq!(
+        call.context.expect("as the test set it up").hours,
+        ["Mon-Sun 5pm-10pm"]
+    );
     let canceled = engine
         .supervisor
         .cancel(&engine.caller.account, &call.call_id, true);
-    canceled.await.unwrap();
+    canceled.await.expect("as the test set it up");
     engine.watch(&call.call_id).await;
-    let told = told.lock().unwrap().clone().expect("the model was told");
+    let told = told
+        .lock()
+        .expect("nobody panicked with it")
+        .clone()
+        .expect("the model was told");
     assert!(told.contains("Opening hours: Mon-Sun 5pm-10pm"), "{told}");
 }
 
@@ -261,6 +274,10 @@ async fn a_site_that_never_answers_delays_the_dialing_by_five_seconds_at_most() 
     let call = dialed(&engine, &site.url).await;
     let waited = clock::now() - before;
     assert!(waited <= Duration::from_millis(5_100), "{waited:?}");
-    let problem = call.context.unwrap().problem.unwrap();
+    let problem = call
+        .context
+        .expect("as the test set it up")
+        .problem
+        .expect("as the test set it up");
     assert!(problem.contains("within 5 seconds"), "{problem}");
 }

@@ -49,9 +49,9 @@ fn services(server: &Services, key: &str) -> [Arc<dyn TextToSpeech>; 3] {
         voice,
     };
     [
-        Arc::new(OpenAiSpeech::new(openai).unwrap()),
-        Arc::new(ElevenLabs::new(elevenlabs).unwrap()),
-        Arc::new(Cartesia::new(cartesia).unwrap()),
+        Arc::new(OpenAiSpeech::new(openai).expect("as the test set it up")),
+        Arc::new(ElevenLabs::new(elevenlabs).expect("as the test set it up")),
+        Arc::new(Cartesia::new(cartesia).expect("as the test set it up")),
     ]
 }
 
@@ -65,7 +65,11 @@ fn clause(generation: u32, index: u16) -> ClauseId {
 async fn say(stream: &TtsStream, clause: ClauseId, text: &str) {
     let text = text.to_owned();
     let order = TtsInput::Speak { clause, text };
-    stream.input.send(order).await.unwrap();
+    stream
+        .input
+        .send(order)
+        .await
+        .expect("as the test set it up");
 }
 
 /// What was said of one clause.
@@ -105,7 +109,10 @@ fn ms(duration: Duration) -> u128 {
 async fn every_service_speaks_and_tells_its_words() {
     let server = Services::start(&[]).await;
     for service in services(&server, KEY) {
-        let mut stream = service.open(TtsOptions::default()).await.unwrap();
+        let mut stream = service
+            .open(TtsOptions::default())
+            .await
+            .expect("as the test set it up");
         say(&stream, clause(1, 0), TEXT).await;
         say(&stream, clause(1, 1), "Bye.").await;
         let said = listen(&mut stream).await;
@@ -133,7 +140,10 @@ async fn connections_are_there_before_the_first_text() {
     for place in 0..3 {
         let mut server = Services::start(&[]).await;
         let service = services(&server, KEY)[place].clone();
-        let mut stream = service.open(TtsOptions::default()).await.unwrap();
+        let mut stream = service
+            .open(TtsOptions::default())
+            .await
+            .expect("as the test set it up");
         server.connections(1).await;
         say(&stream, clause(1, 0), TEXT).await;
         listen(&mut stream).await;
@@ -162,11 +172,18 @@ async fn a_cancelled_clause_is_stopped_at_the_service() {
     for (place, name) in ["openai", "elevenlabs", "cartesia"].into_iter().enumerate() {
         let mut server = Services::start(&[Fault::NoSound]).await;
         let service = services(&server, KEY)[place].clone();
-        let mut stream = service.open(TtsOptions::default()).await.unwrap();
+        let mut stream = service
+            .open(TtsOptions::default())
+            .await
+            .expect("as the test set it up");
         say(&stream, clause(1, 0), TEXT).await;
         server.asked_for(TEXT).await;
         let cancel = TtsInput::Cancel(Generation(1));
-        stream.input.send(cancel).await.unwrap();
+        stream
+            .input
+            .send(cancel)
+            .await
+            .expect("as the test set it up");
         say(&stream, clause(2, 0), "Sorry?").await;
         let said = listen(&mut stream).await;
         assert_eq!(said.failed, None, "{name}");
@@ -189,7 +206,10 @@ async fn each_fault_is_told_by_its_kind() {
         for place in 0..3 {
             let server = Services::start(&[fault]).await;
             let service = services(&server, KEY)[place].clone();
-            let mut stream = service.open(TtsOptions::default()).await.unwrap();
+            let mut stream = service
+                .open(TtsOptions::default())
+                .await
+                .expect("as the test set it up");
             say(&stream, clause(1, 0), TEXT).await;
             let said = listen(&mut stream).await;
             assert_eq!(said.failed, Some(kind), "{fault:?}: {service:?}");
@@ -246,7 +266,10 @@ async fn every_fault_is_made_good_by_the_next_voice() {
                 limits,
                 BreakerSettings::default(),
             );
-            let mut stream = speaking.open(TtsOptions::default()).await.unwrap();
+            let mut stream = speaking
+                .open(TtsOptions::default())
+                .await
+                .expect("as the test set it up");
             say(&stream, clause(1, 0), TEXT).await;
             let said = listen(&mut stream).await;
             assert_eq!(said.failed, None, "{fault:?} of {place}");
@@ -280,5 +303,5 @@ async fn the_greeting_is_made_while_the_phone_rings() {
     server.asked_for("Hello there.").await;
     assert_eq!(engine.stored(&id).status, rest::Status::Dialing);
     let canceled = engine.supervisor.cancel(&engine.caller.account, &id, true);
-    canceled.await.unwrap();
+    canceled.await.expect("as the test set it up");
 }

@@ -280,11 +280,11 @@ mod thinks {
     }
 
     fn texts(events: &[LlmEvent]) -> Vec<&str> {
-        let text = |event| match event {
-            &LlmEvent::Text(ref text) => Some(text.as_str()),
+        let texts = events.iter().filter_map(|event| match event {
+            LlmEvent::Text(text) => Some(text.as_str()),
             _ => None,
-        };
-        events.iter().filter_map(text).collect()
+        });
+        texts.collect()
     }
 
     #[tokio::test(start_paused = true)]
@@ -335,7 +335,7 @@ mod thinks {
         let works = thinking(&[Acting::new("only", &[Manner::Refuses, Manner::Works])]);
         assert_eq!(texts(&reply(&works).await), ["only"]);
         let only = Acting::new("only", &[Manner::Refuses]);
-        let events = reply(&thinking(&[only.clone()])).await;
+        let events = reply(&thinking(std::slice::from_ref(&only))).await;
         assert!(matches!(events.as_slice(), [LlmEvent::Failed(_)]));
         assert_eq!(only.opened.load(Ordering::Relaxed), 2);
     }

@@ -67,30 +67,41 @@ pub(crate) struct Services {
 
 impl State {
     fn fault(&self) -> Option<Fault> {
-        self.faults.lock().unwrap().pop_front()
+        self.faults
+            .lock()
+            .expect("nobody panicked with it")
+            .pop_front()
     }
 
     /// The text was asked for.
     fn text(&self, text: &str) {
-        self.texts.lock().unwrap().push(text.to_owned());
+        self.texts
+            .lock()
+            .expect("nobody panicked with it")
+            .push(text.to_owned());
     }
 
     /// Something was asked as the vendor would not take it.
     fn wrong(&self, what: impl Into<String>) {
-        self.wrong.lock().unwrap().push(what.into());
+        self.wrong
+            .lock()
+            .expect("nobody panicked with it")
+            .push(what.into());
     }
 
     /// What was opened or asked so far, by path.
     pub(crate) fn opened(&self) -> Vec<String> {
-        self.opened.lock().unwrap().clone()
+        self.opened.lock().expect("nobody panicked with it").clone()
     }
 }
 
 impl Services {
     /// Starts a server whose first texts meet these faults, one each.
     pub(crate) async fn start(faults: &[Fault]) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0")
+            .await
+            .expect("as the test set it up");
+        let address = listener.local_addr().expect("as the test set it up");
         let state = Arc::new(State {
             faults: Mutex::new(faults.iter().copied().collect()),
             ..State::default()
@@ -125,9 +136,13 @@ impl Services {
 
     /// The texts that were asked for so far. Panics when anything was not asked as the vendor wants it.
     pub(crate) fn texts(&self) -> Vec<String> {
-        let wrong = self.state.wrong.lock().unwrap();
+        let wrong = self.state.wrong.lock().expect("nobody panicked with it");
         assert!(wrong.is_empty(), "{wrong:?}");
-        self.state.texts.lock().unwrap().clone()
+        self.state
+            .texts
+            .lock()
+            .expect("nobody panicked with it")
+            .clone()
     }
 
     /// What was opened or asked so far, by path.
@@ -137,19 +152,29 @@ impl Services {
 
     /// Waits until this text was asked for.
     pub(crate) async fn asked_for(&mut self, text: &str) {
-        let asked = |state: &State| state.texts.lock().unwrap().iter().any(|one| one == text);
+        let asked = |state: &State| {
+            state
+                .texts
+                .lock()
+                .expect("nobody panicked with it")
+                .iter()
+                .any(|one| one == text)
+        };
         self.until(asked).await;
     }
 
     /// Waits until so many connections are open.
     pub(crate) async fn connections(&mut self, number: u32) {
-        self.open.wait_for(|open| *open == number).await.unwrap();
+        self.open
+            .wait_for(|open| *open == number)
+            .await
+            .expect("as the test set it up");
     }
 
     /// Waits until something was opened, asked or cancelled and `seen` says so.
     pub(crate) async fn until(&mut self, seen: impl Fn(&State) -> bool) {
         while !seen(&self.state) {
-            self.changed.changed().await.unwrap();
+            self.changed.changed().await.expect("as the test set it up");
         }
     }
 }
@@ -188,7 +213,11 @@ impl Told<'_> {
     }
 
     fn opened(&self, path: &str) {
-        self.state.opened.lock().unwrap().push(path.to_owned());
+        self.state
+            .opened
+            .lock()
+            .expect("nobody panicked with it")
+            .push(path.to_owned());
         self.changed();
     }
 }
@@ -206,7 +235,7 @@ async fn accept(
         Ok(()) => Ok(response),
         Err((status, body, retry_after)) => {
             let mut refused = ErrorResponse::new(Some(body));
-            *refused.status_mut() = status.try_into().unwrap();
+            *refused.status_mut() = status.try_into().expect("as the test set it up");
             if let Some(seconds) = retry_after {
                 refused.headers_mut().insert("retry-after", seconds.into());
             }
