@@ -25,6 +25,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod log;
+mod models;
 mod render;
 mod serve;
 
@@ -70,6 +71,11 @@ enum Command {
     /// Keep the list of numbers that are called for no account
     #[command(subcommand)]
     DoNotCall(accounts::Never),
+    /// List, get and check models of Whisper
+    ///
+    /// They lie in the folder models of the data folder; docs/services.md says which to choose.
+    #[command(subcommand)]
+    Models(models::Command),
     /// Measure turn-taking, hearing and capacity
     ///
     /// docs/turn-taking.md says how each figure is defined.
@@ -86,6 +92,13 @@ enum Worker {
     Speech {
         /// Where the models are
         models: PathBuf,
+    },
+    /// Recognise speech with Whisper
+    Whisper {
+        /// The model file
+        model: PathBuf,
+        /// How many utterances at the same time
+        threads: usize,
     },
 }
 
@@ -142,6 +155,9 @@ pub fn run() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match Arguments::parse().command {
         Command::Worker(Worker::Speech { models }) => return crate::worker::run_speech(&models),
+        Command::Worker(Worker::Whisper { model, threads }) => {
+            return crate::worker::run_whisper(&model, threads);
+        }
         Command::Serve(command) => in_runtime(serve::run(command)),
         Command::Demo(command) => in_runtime(demo::run(command)),
         Command::Doctor(command) => in_runtime(doctor::run(command)),
@@ -149,6 +165,7 @@ pub fn run() -> ExitCode {
         Command::Keys(command) => in_runtime(keys::run(command)),
         Command::Accounts(command) => in_runtime(accounts::run(command)),
         Command::DoNotCall(command) => in_runtime(accounts::never(command)),
+        Command::Models(command) => in_runtime(models::run(command)),
         Command::Bench(command) => in_runtime(bench::run(command)),
     };
     match done {

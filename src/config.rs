@@ -15,6 +15,7 @@ use serde::Deserialize;
 mod accounts;
 mod carrier;
 mod failover;
+mod hearing;
 mod load;
 mod services;
 mod site;
@@ -26,6 +27,7 @@ pub use self::{
     accounts::{Contact, Disclosure, Limits, Outside, Retention, Stripe},
     carrier::{Carrier, Reception, Twilio},
     failover::Failover,
+    hearing::{Deepgram, OpenAiTranscription, PocketSphinx, Stt, SttProvider, Whisper},
     load::ConfigError,
     services::{Check, Part, Services},
     site::{Net, Website},
@@ -166,35 +168,6 @@ pub enum FileUse {
     Always,
     /// Not at all.
     Never,
-}
-
-/// `[stt]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct Stt {
-    /// Recognisers in the order of preference.
-    pub providers: Vec<SttProvider>,
-    /// The built-in one.
-    pub pocketsphinx: PocketSphinx,
-}
-
-/// `[stt.pocketsphinx]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct PocketSphinx {
-    /// The folder with its models.
-    pub models: PathBuf,
-}
-
-/// The recognisers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[cfg_attr(test, derive(serde::Serialize))]
-#[serde(rename_all = "lowercase")]
-pub enum SttProvider {
-    /// The built-in one.
-    PocketSphinx,
 }
 
 /// `[llm]`

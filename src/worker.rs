@@ -10,3 +10,9 @@ use std::{path::Path, process::ExitCode};
 pub fn run_speech(models: &Path) -> ExitCode {
     crate::provider::pocketsphinx::run_worker(models)
 }
+
+/// Runs a worker of Whisper with this model file and so many threads until its standard input closes.
+#[must_use]
+pub fn run_whisper(model: &Path, threads: usize) -> ExitCode {
+    crate::provider::whisper::run_worker(model, threads)
+}

@@ -1,4 +1,4 @@
-//! Flite, PocketSphinx and the few calls of the operating system that Rust has no safe name for.
+//! Flite, PocketSphinx, whisper.cpp and the few calls of the operating system that Rust has no safe name for.
 //!
 //! This is the only crate with `unsafe` code. It decides nothing: what is spoken, what is listened to and in
 //! which process that happens is the business of the callers. Everything public here is safe to call.
@@ -10,3 +10,4 @@
 pub mod flite;
 pub mod pocketsphinx;
 pub mod process;
+pub mod whisper;

@@ -102,6 +102,9 @@ impl Config {
             &mut self.llm.openai.base_url,
             &mut self.line.twilio.api_base,
             &mut self.billing.stripe.api_base,
+            &mut self.stt.openai.base_url,
+            &mut self.stt.deepgram.base_url,
+            &mut self.stt.whisper.models_url,
         ] {
             *url = url.trim_end_matches('/').to_owned();
         }
@@ -218,6 +221,7 @@ impl Config {
             }
         }
         self.check_net(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
+        self.check_hearing(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_twilio(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_accounts(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {

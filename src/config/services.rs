@@ -12,11 +12,14 @@ use crate::{
     provider::{
         LanguageModel, ProviderError, ProviderErrorKind, SpeechToText, TextToSpeech,
         cached::Cached,
+        deepgram::Deepgram,
         failover::{Hearing, Thinking},
         flite::Flite,
         openai::{self, OpenAi},
+        openai_hearing::OpenAiHearing,
         pocketsphinx::PocketSphinx,
         rules::Rules,
+        whisper::Whisper,
     },
     store::Cache,
 };
@@ -85,6 +88,13 @@ impl Config {
                 stt.prepare();
                 Arc::new(stt)
             }
+            SttProvider::Deepgram => Arc::new(Deepgram::new(self.deepgram())?),
+            SttProvider::OpenAi => Arc::new(OpenAiHearing::new(self.transcription())?),
+            SttProvider::Whisper => {
+                let stt = Whisper::new(self.whisper())?;
+                stt.prepare();
+                Arc::new(stt)
+            }
         })
     }
 
@@ -109,18 +119,19 @@ impl Config {
     /// Checks what the configuration chooses, without a call.
     pub async fn parts(&self, check: Check) -> Vec<Part> {
         let config = self.clone();
-        let local = tokio::task::spawn_blocking(move || {
-            let stt = config.stt.providers.iter().map(|one| config.stt_part(*one));
-            (config.line_part(), stt.collect())
-        });
+        let local = tokio::task::spawn_blocking(move || config.line_part());
+        let mut stt = Vec::new();
+        for provider in &self.stt.providers {
+            stt.push(self.stt_part(*provider, check).await);
+        }
         let mut llm = Vec::new();
         for provider in self.llm.chosen() {
             llm.push(self.llm_part(provider, check).await);
         }
         let tts = self.tts_parts(check).await;
         match local.await {
-            Ok((line, stt)) => [vec![line], stt, llm, tts].concat(),
-            Err(_) => [llm, tts].concat(),
+            Ok(line) => [vec![line], stt, llm, tts].concat(),
+            Err(_) => [stt, llm, tts].concat(),
         }
     }
 
@@ -160,16 +171,41 @@ impl Config {
         }
     }
 
-    fn stt_part(&self, provider: SttProvider) -> Part {
-        let SttProvider::PocketSphinx = provider;
-        let check = PocketSphinx::new(&self.stt.pocketsphinx.models)
-            .map_err(|error| error.to_string())
-            .and_then(|stt| stt.check());
+    async fn stt_part(&self, provider: SttProvider, check: Check) -> Part {
+        let everything = check == Check::Everything;
+        let state = match provider {
+            SttProvider::PocketSphinx => {
+                let models = self.stt.pocketsphinx.models.clone();
+                let local = move || {
+                    let stt = PocketSphinx::new(&models).map_err(|error| error.to_string())?;
+                    stt.check().map(|what| {
+                        format!("{what}; calls in other languages are spoken, and their answers recorded but not understood")
+                    })
+                };
+                blocking(local).await
+            }
+            SttProvider::Deepgram => match Deepgram::new(self.deepgram()) {
+                Ok(stt) if everything => stt.check().await,
+                Ok(stt) => Ok(stt.describe()),
+                Err(error) => Err(error.to_string()),
+            },
+            SttProvider::OpenAi => match OpenAiHearing::new(self.transcription()) {
+                Ok(stt) if everything => stt.check().await,
+                Ok(stt) => Ok(stt.describe()),
+                Err(error) => Err(error.to_string()),
+            },
+            SttProvider::Whisper => {
+                let options = self.whisper();
+                let local = move || {
+                    let stt = Whisper::new(options).map_err(|error| error.to_string())?;
+                    stt.check()
+                };
+                blocking(local).await
+            }
+        };
         Part {
             role: "speech to text",
-            state: check.map(|what| {
-                format!("{what}; calls in other languages are spoken, and their answers recorded but not understood")
-            }),
+            state,
             better: None,
         }
     }
@@ -227,6 +263,14 @@ impl Config {
             ..openai::Options::default()
         }
     }
+}
+
+/// Looks at files, off the threads that carry sound.
+async fn blocking(
+    check: impl FnOnce() -> Result<String, String> + Send + 'static,
+) -> Result<String, String> {
+    let found = tokio::task::spawn_blocking(check).await;
+    found.unwrap_or_else(|error| Err(error.to_string()))
 }
 
 /// Makes the lines that are configured, the default first.

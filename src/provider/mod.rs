@@ -18,16 +18,21 @@ pub mod cached;
 pub mod cartesia;
 mod clauses;
 pub mod deaf;
+pub mod deepgram;
 pub mod elevenlabs;
 pub mod espeak;
 pub mod failover;
 pub mod flite;
 mod http;
 pub mod openai;
+pub mod openai_hearing;
 pub mod openai_speech;
 pub mod pocketsphinx;
+pub mod remote;
 pub mod rules;
 pub mod scripted;
+mod utterance;
+pub mod whisper;
 
 /// A boxed future, so that the traits stay object-safe.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -19,7 +19,7 @@ const MAX_PENDING: usize = 16;
 
 /// The sound of one call.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(in crate::provider) struct Gate {
     past: VecDeque<Box<[i16; STT_FRAME]>>,
     pending: VecDeque<Utterance>,
 }
@@ -39,7 +39,7 @@ struct Utterance {
 
 impl Gate {
     /// Takes 20 ms of sound.
-    pub(super) fn audio(&mut self, frame: Box<[i16; STT_FRAME]>) {
+    pub(in crate::provider) fn audio(&mut self, frame: Box<[i16; STT_FRAME]>) {
         let Some(open) = self.open() else {
             if self.past.len() == PAST {
                 self.past.pop_front();
@@ -57,7 +57,7 @@ impl Gate {
     }
 
     /// Opens an utterance with the sound just before, unless one is open.
-    pub(super) fn speech_started(&mut self) {
+    pub(in crate::provider) fn speech_started(&mut self) {
         if self.open().is_none() {
             self.begin();
         }
@@ -65,7 +65,7 @@ impl Gate {
 
     /// Ends the open utterance. Returns `true` when there is nothing at all to wait for, so that the flush can be
     /// answered with no words at once.
-    pub(super) fn flush(&mut self, mark: u32) -> bool {
+    pub(in crate::provider) fn flush(&mut self, mark: u32) -> bool {
         self.past.clear();
         let Some(open) = self.open() else {
             if self.pending.is_empty() {
@@ -86,17 +86,17 @@ impl Gate {
     }
 
     /// Returns what the worker should be told next, if anything.
-    pub(super) fn next_order(&mut self) -> Option<Order> {
+    pub(in crate::provider) fn next_order(&mut self) -> Option<Order> {
         self.pending.iter_mut().find_map(Utterance::next_order)
     }
 
     /// Takes note that the first utterance has its words, and returns the mark of its flush, if it had one.
-    pub(super) fn answered(&mut self) -> Option<u32> {
+    pub(in crate::provider) fn answered(&mut self) -> Option<u32> {
         self.pending.pop_front()?.ended?
     }
 
     /// Gives everything unanswered again, to a new worker.
-    pub(super) fn rewind(&mut self) {
+    pub(in crate::provider) fn rewind(&mut self) {
         for utterance in &mut self.pending {
             utterance.given = 0;
             utterance.begun = false;
@@ -105,7 +105,7 @@ impl Gate {
     }
 
     /// Returns whether so much waits for words that it never will be caught up with.
-    pub(super) fn is_hopeless(&self) -> bool {
+    pub(in crate::provider) fn is_hopeless(&self) -> bool {
         self.pending.len() > MAX_PENDING
     }
 

@@ -17,7 +17,7 @@ use super::{
 };
 
 pub mod features;
-mod gate;
+pub(in crate::provider) mod gate;
 pub mod lockstep;
 mod normalise;
 mod pool;
@@ -25,7 +25,7 @@ pub mod recogniser;
 pub mod repair;
 mod session;
 mod steps;
-mod wire;
+pub(in crate::provider) mod wire;
 mod worker;
 
 pub use steps::Steps;

@@ -15,7 +15,7 @@ const HEADER: usize = 5;
 
 /// What the program tells a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Order {
+pub(in crate::provider) enum Order {
     /// A call begins; the first order. Whether its sound is band-limited, and words that are likely.
     Call {
         /// Whether the sound came over a telephone band.
