@@ -94,6 +94,7 @@ async fn every_fault_costs_less_than_two_seconds_of_waiting_and_no_words() {
             "cut three times",
             vec![Fault::Cut(at), Fault::Cut(ms(300)), Fault::Cut(ms(200))],
         ),
+        ("cut at the flush", vec![Fault::Cut(ms(1290))]),
         (
             "cut, then 429 with Retry-After 0.3",
             vec![Fault::Cut(at), busy],

@@ -9,6 +9,7 @@ mod standin;
 
 mod cost;
 mod deepgram;
+mod doctor;
 mod faults;
 mod flux;
 mod models;

@@ -19,8 +19,8 @@ use crate::{
     provider::{ProviderError, ProviderErrorKind},
 };
 
-/// An open connection.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+/// An open connection. In a box, for TLS has a large state.
+pub(super) type Socket = Box<WebSocketStream<MaybeTlsStream<TcpStream>>>;
 
 /// The longest message that a recogniser may send.
 const MESSAGE_MAX: usize = 1 << 20;
@@ -114,7 +114,7 @@ pub(super) async fn connect(
     )
     .await
     {
-        Some(Ok((socket, _))) => Ok(socket),
+        Some(Ok((socket, _))) => Ok(Box::new(socket)),
         Some(Err(tungstenite::Error::Http(response))) => Err(refused(&service, &response)),
         Some(Err(error)) => Err(unreachable(&service, &error)),
         None => Err(Lost::again(

@@ -61,7 +61,7 @@ pub(super) struct Session {
 
 /// The connection, or the way to it.
 enum Link {
-    Open(Box<Socket>),
+    Open(Socket),
     Opening(BoxFuture<'static, Result<Socket, Lost>>),
 }
 
@@ -103,7 +103,7 @@ impl Session {
         out: mpsc::Sender<SttEvent>,
     ) {
         let mut link = match self.say_all(&mut socket, greeting).await {
-            Ok(()) => Link::Open(Box::new(socket)),
+            Ok(()) => Link::Open(socket),
             Err(lost) => match self.lost(lost) {
                 Ok(link) => link,
                 Err(error) => return self.fail(error, &out).await,
@@ -117,7 +117,7 @@ impl Session {
                 Happened::Delivered(true) => Ok(()),
                 Happened::Input(Some(input)) => self.input(input),
                 Happened::Opened(Ok(socket)) => {
-                    link = Link::Open(Box::new(socket));
+                    link = Link::Open(socket);
                     self.begin(&mut link).await
                 }
                 Happened::Opened(Err(lost)) => Err(lost),

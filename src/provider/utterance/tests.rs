@@ -31,7 +31,8 @@ impl Transcriber for Counting {
 async fn speak(stream: &SttStream, frames: usize, level: i16) {
     for _ in 0..frames {
         let frame = Box::new([level; STT_FRAME]);
-        stream.input.send(SttInput::Audio(frame)).await.unwrap();
+        // A recogniser that gave up takes no more, and says why.
+        let _ = stream.input.send(SttInput::Audio(frame)).await;
     }
 }
 
@@ -40,10 +41,10 @@ async fn listen(counting: &Arc<Counting>) -> Vec<SttEvent> {
     let mut stream = open(counting.clone(), SttOptions::default());
     stream.input.send(SttInput::Flush(1)).await.unwrap();
     for mark in 2..=3 {
-        stream.input.send(SttInput::SpeechStarted).await.unwrap();
+        let _ = stream.input.send(SttInput::SpeechStarted).await;
         speak(&stream, 50, 2000).await;
         speak(&stream, 10, 0).await;
-        stream.input.send(SttInput::Flush(mark)).await.unwrap();
+        let _ = stream.input.send(SttInput::Flush(mark)).await;
     }
     let mut events = Vec::new();
     while let Some(event) = stream.events.recv().await {

@@ -128,10 +128,14 @@ impl Listener for Flux {
     fn told(&mut self, text: &Value, ear: &mut Ear) -> Result<Option<Vec<Value>>, String> {
         match text["type"].as_str() {
             Some("CloseStream") => Ok(None),
-            Some("Configure") => Ok(Some(vec![json!({
-                "type": "ConfigureSuccess", "request_id": REQUEST, "sequence_id": self.number(),
-                "thresholds": text["thresholds"], "keyterms": text["keyterms"], "language_hints": text["language_hints"],
-            })])),
+            Some("Configure") => {
+                let list = |name: &str| text[name].as_array().cloned().unwrap_or_default();
+                Ok(Some(vec![json!({
+                    "type": "ConfigureSuccess", "request_id": REQUEST, "sequence_id": self.number(),
+                    "thresholds": text["thresholds"],
+                    "keyterms": list("keyterms"), "language_hints": list("language_hints"),
+                })]))
+            }
             Some("ForceEndTurn") => {
                 self.words.extend(ear.take_all());
                 let mut over = self.info("EndOfTurn", ear.heard(), 0.5);

@@ -317,7 +317,7 @@ fn check(
             return Some(format!("{name} cannot be {wrong}"));
         }
     }
-    let missing = |name: &&str| !parameters.contains_key(*name);
+    let missing = |name: &&&str| !parameters.contains_key(**name);
     ["model", "encoding", "sample_rate"]
         .iter()
         .find(missing)
