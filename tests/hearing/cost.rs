@@ -42,7 +42,7 @@ async fn measure(case: &'static str, faults: Vec<Fault>) -> Cost {
         let mut ticker = clock::ticker(ms(20));
         for frame in frames(&sound) {
             ticker.tick().await;
-            input.send(SttInput::Audio(frame)).await.unwrap();
+            input.send(frame).await.unwrap();
         }
         let asked = clock::now();
         input.send(SttInput::Flush(1)).await.unwrap();

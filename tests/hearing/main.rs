@@ -41,18 +41,20 @@ fn telephone() -> SttOptions {
 }
 
 /// The sound as frames, the last one filled up.
-fn frames(sound: &[i16]) -> Vec<Box<[i16; STT_FRAME]>> {
+fn frames(sound: &[i16]) -> Vec<SttInput> {
     let mut sound = sound.to_vec();
     sound.resize(sound.len().next_multiple_of(STT_FRAME), 0);
     let frames = sound.as_chunks::<STT_FRAME>().0.iter();
-    frames.map(|frame| Box::new(*frame)).collect()
+    frames
+        .map(|frame| SttInput::Audio(Box::new(*frame)))
+        .collect()
 }
 
 /// Gives sound, as fast as it is taken.
 async fn give(stream: &SttStream, sound: &[i16]) {
     for frame in frames(sound) {
         // A recogniser that gave up says why.
-        let _ = stream.input.send(SttInput::Audio(frame)).await;
+        let _ = stream.input.send(frame).await;
     }
 }
 

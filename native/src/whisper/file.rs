@@ -135,7 +135,7 @@ impl Walk {
             && (1..=STATES_MAX).contains(&states)
             && states == text_states
             && (1..=448).contains(&text_positions)
-            && [heads, text_heads].iter().all(|heads| *heads > 0 && states % heads == 0)
+            && [heads, text_heads].iter().all(|heads| *heads > 0 && states.is_multiple_of(*heads))
             && [layers, text_layers].iter().all(|layers| (1..=LAYERS_MAX).contains(layers))
             && matches!(mels, 80 | 128)
             // `ggml_ftype`, with a version of its quantisation in the thousands.
@@ -214,7 +214,7 @@ impl Walk {
                 count = count.saturating_mul(extent.into());
             }
             let name = self.bytes(length as usize)?;
-            if count > i32::MAX as u64 || count % elements != 0 || !names.insert(name) {
+            if count > i32::MAX as u64 || !count.is_multiple_of(elements) || !names.insert(name) {
                 return wrong("has a part that cannot be");
             }
             weights = weights.saturating_add(count);

@@ -1,10 +1,10 @@
 //! `/v2/listen` of the stand-in: the service's machine of turns, moved by silences.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Listener, REQUEST, check, is_within};
+use super::{Listener, Parameters, REQUEST, check, is_within};
 use crate::standin::ear::{Ear, Word, text};
 
 /// Sound between two messages about it.
@@ -14,7 +14,7 @@ const EAGER: Duration = Duration::from_millis(320);
 const OVER: Duration = Duration::from_millis(800);
 
 /// What the handshake asks for that the service does not take.
-pub(super) fn wrong(parameters: &BTreeMap<String, Vec<String>>) -> Option<String> {
+pub(super) fn wrong(parameters: &Parameters) -> Option<String> {
     check(
         parameters,
         &[
@@ -54,7 +54,7 @@ pub(super) struct Flux {
 }
 
 impl Flux {
-    pub(super) fn new(parameters: &BTreeMap<String, Vec<String>>) -> Self {
+    pub(super) fn new(parameters: &Parameters) -> Self {
         Self {
             eager: parameters.contains_key("eager_eot_threshold"),
             state: State::Initial,

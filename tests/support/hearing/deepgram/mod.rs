@@ -36,11 +36,16 @@ pub(crate) struct StandIn {
     shared: Shared,
 }
 
+/// Parameters of a handshake; each may be given more than once.
+type Parameters = BTreeMap<String, Vec<String>>;
+/// A parameter's name, and which values it may have.
+type Rule = (&'static str, fn(&str) -> bool);
+
 /// What a client asked for.
 #[derive(Debug, Clone, Default)]
 struct Asked {
     path: String,
-    parameters: BTreeMap<String, Vec<String>>,
+    parameters: Parameters,
     fault: Option<Fault>,
 }
 
@@ -169,6 +174,10 @@ fn refusal(
     builder.body(Some(body)).expect("a response")
 }
 
+#[expect(
+    clippy::result_large_err,
+    reason = "the library's own type in a closure"
+)]
 async fn serve(stream: TcpStream, shared: Shared) {
     let mut asked = Asked::default();
     let next = shared.faults.lock().expect("no panic").front().cloned();
@@ -216,7 +225,7 @@ async fn talk(mut socket: Socket, asked: &Asked, shared: &Shared) {
             // An empty message ends the stream, as CloseStream does.
             Message::Binary(bytes) if bytes.is_empty() => None,
             Message::Binary(bytes) => {
-                if !mulaw && bytes.len() % 2 != 0 {
+                if !mulaw && !bytes.len().is_multiple_of(2) {
                     shared.complain("half a sample");
                     return close(&mut socket, 1008, "DATA-0000").await;
                 }
@@ -302,10 +311,7 @@ async fn close(socket: &mut Socket, code: u16, reason: &str) {
 }
 
 /// The one value of a parameter, checked.
-fn check(
-    parameters: &BTreeMap<String, Vec<String>>,
-    known: &[(&str, fn(&str) -> bool)],
-) -> Option<String> {
+fn check(parameters: &Parameters, known: &[Rule]) -> Option<String> {
     for (name, values) in parameters {
         let Some((_, good)) = known.iter().find(|(known, _)| known == name) else {
             return Some(format!("unknown parameter {name}"));

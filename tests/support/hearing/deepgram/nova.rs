@@ -1,10 +1,10 @@
 //! `/v1/listen` of the stand-in.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Listener, REQUEST, check, is_bool, is_within};
+use super::{Listener, Parameters, REQUEST, check, is_bool, is_within};
 use crate::standin::ear::{Ear, Word, text};
 
 /// Sound between two results that are not final.
@@ -13,7 +13,7 @@ const INTERIM: Duration = Duration::from_millis(300);
 const SPAN: Duration = Duration::from_secs(3);
 
 /// What the handshake asks for that the service does not take.
-pub(super) fn wrong(parameters: &BTreeMap<String, Vec<String>>) -> Option<String> {
+pub(super) fn wrong(parameters: &Parameters) -> Option<String> {
     check(
         parameters,
         &[
@@ -58,7 +58,7 @@ pub(super) struct Nova {
 }
 
 impl Nova {
-    pub(super) fn new(parameters: &BTreeMap<String, Vec<String>>, no_answers: bool) -> Self {
+    pub(super) fn new(parameters: &Parameters, no_answers: bool) -> Self {
         let first = |name: &str| parameters.get(name).and_then(|values| values.first());
         let ms = |name| first(name)?.parse().ok().map(Duration::from_millis);
         Self {
