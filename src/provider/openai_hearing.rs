@@ -311,7 +311,8 @@ impl Service {
             ),
         };
         (
-            self.error(kind, what.trim_end_matches('.')),
+            self.error(kind, what.trim_end_matches('.'))
+                .retry_after(wait),
             wait.unwrap_or(Duration::from_millis(250)),
         )
     }

@@ -70,7 +70,7 @@ async fn measure(case: &'static str, faults: Vec<Fault>) -> Cost {
                 }
             }
             SttEvent::Failed(error) => panic!("{case}: {error}"),
-            SttEvent::Partial(_) | SttEvent::Hint(_) => {}
+            SttEvent::Partial(_) | SttEvent::Hint(_) | SttEvent::Served(_) => {}
         }
     };
     words.retain(|text| !text.is_empty());

@@ -74,7 +74,8 @@ async fn the_doctor_tries_the_recogniser_that_is_configured() {
         ),
         ("whisper", vec![], "stt.whisper.model"),
     ] {
-        let mut settings = vec![("PROVIDER", provider)];
+        let list = format!("[\"{provider}\"]");
+        let mut settings = vec![("PROVIDERS", &*list)];
         settings.extend(more);
         let said = says(&settings).await;
         let state = said.split_whitespace().next().unwrap();

@@ -69,7 +69,7 @@ async fn until(stream: &mut SttStream, mark: u32) -> Vec<SttEvent> {
         let last = match &event {
             SttEvent::Final { mark: answered, .. } => *answered == Some(mark),
             SttEvent::Failed(_) => true,
-            SttEvent::Partial(_) | SttEvent::Hint(_) => false,
+            SttEvent::Partial(_) | SttEvent::Hint(_) | SttEvent::Served(_) => false,
         };
         events.push(event);
         if last {

@@ -118,7 +118,8 @@ impl Lost {
     }
 
     fn error(self, service: &Service) -> ProviderError {
-        ProviderError::new(self.kind, format!("{} {}.", service.name, self.what))
+        let message = format!("{} {}.", service.name, self.what);
+        ProviderError::new(self.kind, message).retry_after(self.retry_after)
     }
 }
 
