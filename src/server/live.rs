@@ -183,6 +183,9 @@ async fn carry_out(
     if only.is_none() {
         owned(app, &caller.account, &target).await?;
     }
+    if let Command::Transfer(to) = &command {
+        app.supervisor.may_call(&caller.account, to).await?;
+    }
     let sent = app.supervisor.command(&target, core_command(command));
     clock::timeout(COMMAND_TIMEOUT, sent)
         .await

@@ -100,20 +100,26 @@ pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Calle
         .await?
         .filter(|key| key.holds(clock::wall()))
         .ok_or_else(ApiError::unauthorized)?;
-    app.requests
-        .take(&record.id, clock::now())
-        .map_err(|seconds| {
-            ApiError::rate_limited(
-                format!("Too many requests with this key. Try again in {seconds} s."),
-                seconds,
-            )
-        })?;
+    count(app, &record.id)?;
     note_use(app, &record.id).await;
     Ok(Caller {
         account: record.account,
         key: record.id,
         test: record.mode == KeyMode::Test,
         scopes: record.scopes,
+    })
+}
+
+/// Counts a request of a key.
+///
+/// # Errors
+/// `rate_limit_exceeded` when it asks far too often.
+pub(super) fn count(app: &App, key: &KeyId) -> Result<(), ApiError> {
+    app.requests.take(key, clock::now()).map_err(|seconds| {
+        ApiError::rate_limited(
+            format!("Too many requests with this key. Try again in {seconds} s."),
+            seconds,
+        )
     })
 }
 

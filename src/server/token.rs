@@ -92,6 +92,7 @@ pub(super) async fn authenticate(
         .await?
         .filter(|key| key.holds(clock::wall()))
         .ok_or_else(ApiError::unauthorized)?;
+    request::count(app, &record.id)?;
     Ok(Caller {
         account: record.account,
         key: record.id,

@@ -192,7 +192,16 @@ impl RedbStore {
         Self::with_opener(Box::new(move || Ok(opener())))
     }
 
-    /// Writes another schema version, as a later program would.
+    /// Empties what older programs did not have.
+    pub(super) fn forget_index(&self) {
+        let delete = |tx: &WriteTransaction| {
+            tx.delete_table(tables::WORDS_BY_END)?;
+            Ok(())
+        };
+        self.write(delete).unwrap();
+    }
+
+    /// Writes another schema version, as another program would.
     pub(super) fn set_schema(&self, version: u32) {
         self.write(|tx| tables::set_schema(tx, version)).unwrap();
     }

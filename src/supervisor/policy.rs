@@ -70,12 +70,7 @@ impl Supervisor {
         ] {
             let Some(number) = number else { continue };
             if self.is_blocked(account, number).await? {
-                return Err(ApiError::new(
-                    ErrorCode::DoNotCall,
-                    format!(
-                        "The number in '{field}' is on the do-not-call list and is not called."
-                    ),
-                ));
+                return Err(do_not_call(&format!("in '{field}'")));
             }
         }
         let policy = &self.settings().policy;
@@ -103,8 +98,23 @@ impl Supervisor {
         ))
     }
 
+    /// Checks that an account may call a number.
+    ///
+    /// # Errors
+    /// `do_not_call`.
+    pub async fn may_call(
+        &self,
+        account: &protocol::ids::AccountId,
+        number: &str,
+    ) -> Result<(), ApiError> {
+        if self.is_blocked(account, number).await? {
+            return Err(do_not_call("to transfer to"));
+        }
+        Ok(())
+    }
+
     /// Returns whether an account must not call a number.
-    pub(super) async fn is_blocked(
+    async fn is_blocked(
         &self,
         account: &protocol::ids::AccountId,
         number: &str,
@@ -126,4 +136,11 @@ impl Supervisor {
                 .await
                 .unwrap_or(false)
     }
+}
+
+fn do_not_call(which: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::DoNotCall,
+        format!("The number {which} is on the do-not-call list and is not called."),
+    )
 }

@@ -304,3 +304,51 @@ async fn an_account_gets_everything_that_is_kept_of_it_and_nothing_else() {
     let answer = Answer::of(server.request(Method::GET, "/account/export")).await;
     answer.assert_error(403, "forbidden");
 }
+
+#[tokio::test]
+async fn what_belongs_to_another_account_is_not_found_anywhere() {
+    let server = Server::start().await;
+    let (done, _) = ended(&server).await;
+    let running = server.create(&ringing()).await;
+    let stranger = Wish {
+        scopes: Scopes::all(),
+        ..Wish::plain(KeyMode::Live)
+    };
+    let (stranger, _) = server.stranger(stranger);
+    for id in [&done, &running] {
+        for (method, path) in [
+            (Method::GET, format!("/calls/{id}")),
+            (Method::DELETE, format!("/calls/{id}")),
+            (Method::POST, format!("/calls/{id}/cancel")),
+            (Method::GET, format!("/calls/{id}/recording")),
+            (Method::GET, format!("/calls/{id}/live")),
+            (Method::DELETE, format!("/calls/{id}/data")),
+        ] {
+            let answer = server.ask(&stranger, method, &path, Value::Null).await;
+            answer.assert_error(404, "call_not_found");
+        }
+        let body = json!({"call_id": id});
+        let answer = server
+            .ask(&stranger, Method::POST, "/live/token", body)
+            .await;
+        answer.assert_error(404, "call_not_found");
+    }
+    for path in ["/calls", "/account/ledger", "/account/export", "/keys"] {
+        let answer = server.ask(&stranger, Method::GET, path, Value::Null).await;
+        let text = answer.body.to_string();
+        assert!(answer.status == 200 && !text.contains(&done) && !text.contains(&running));
+    }
+    // A command on the socket of all calls reaches the own ones only.
+    let mut socket = crate::live::try_connect(&server, &stranger, "/live")
+        .await
+        .unwrap();
+    let command = json!({"type": "hang_up", "id": 1, "call_id": running}).to_string();
+    let message = tokio_tungstenite::tungstenite::Message::text(command);
+    futures_util::SinkExt::send(&mut socket, message)
+        .await
+        .unwrap();
+    let answer = crate::live::next(&mut socket).await.unwrap();
+    assert_eq!(answer["code"], "call_not_found", "{answer}");
+    let call = server.get(&format!("/calls/{running}")).await;
+    assert!(call.body["data"]["ended_at"].is_null());
+}

@@ -148,14 +148,17 @@ impl Server {
 
     /// Makes a key for a new account.
     pub(crate) fn new_key(&self, mode: KeyMode) -> (String, KeyId) {
+        self.stranger(Wish::plain(mode))
+    }
+
+    /// Makes such a key for a new account.
+    pub(crate) fn stranger(&self, wish: Wish) -> (String, KeyId) {
         let tools = Tools {
             store: self.store.as_ref(),
             secret: &self.secret,
             free_credits: self.free_credits,
         };
-        let issued = tools
-            .create(None, Wish::plain(mode), clock::wall())
-            .unwrap();
+        let issued = tools.create(None, wish, clock::wall()).unwrap();
         (issued.key, issued.id)
     }
 

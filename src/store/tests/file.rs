@@ -79,6 +79,31 @@ fn a_newer_schema_is_refused() {
 }
 
 #[test]
+fn an_older_database_is_taken_over_with_all_that_is_in_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("agentphone.redb");
+    let (id, account) = {
+        let store = RedbStore::open(&path).unwrap();
+        let account = account(&store, "nopa");
+        let id = created(&store, &account, 1);
+        store
+            .finish_call(&id, false, at(9), &mut |stored| {
+                stored.call.status = Status::Completed;
+                stored.call.ended_at = Some(at(9).into());
+            })
+            .unwrap();
+        store.forget_index();
+        store.set_schema(1);
+        (id, account)
+    };
+    let store = RedbStore::open(&path).unwrap();
+    assert_eq!(store.balance(&account.id).unwrap(), 4);
+    // Calls of then are found when their time has come.
+    assert_eq!(store.ended_before(at(9), 5).unwrap(), []);
+    assert_eq!(store.ended_before(at(10), 5).unwrap(), [id]);
+}
+
+#[test]
 fn the_folder_and_the_secret_are_for_their_owner_only() {
     let dir = tempfile::tempdir().unwrap();
     let folder = DataFolder::open(&dir.path().join("a/b")).unwrap();
