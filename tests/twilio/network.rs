@@ -175,7 +175,8 @@ async fn calls_over_real_sockets() {
     program.ask(reqwest::Method::POST, &path, None).await;
     assert_eq!(program.ended(&unreached).await["status"], "canceled");
     let account = program.ask(reqwest::Method::GET, "/account", None).await;
-    assert_eq!(account["data"]["credits_remaining"], 99, "{account}");
+    // Two were connected, one of which broke.
+    assert_eq!(account["data"]["credits_remaining"], 98, "{account}");
 
     let report = program.standin.report("+14155551001");
     assert_eq!(report.faults, Vec::<String>::new());
