@@ -179,10 +179,28 @@ impl Supervisor {
             // It may have waited into the night.
             let number = &stored.request.to_phone_number;
             match self.settings().policy.later(number, clock::wall()) {
-                Some(later) => due = later.at,
+                Some(later) => {
+                    drop(place);
+                    due = later.at;
+                    self.postpone(id, due).await;
+                }
                 None => return Some(place),
             }
         }
+    }
+
+    /// Keeps that a call waits for another time of day, so that a restart meanwhile does not take it for missed.
+    async fn postpone(&self, id: &protocol::ids::CallId, due: jiff::Timestamp) {
+        tracing::info!(call = %id, %due, "a call waits for a decent time of day");
+        let (store, id) = (self.store().clone(), id.clone());
+        let kept = blocking(move || {
+            store.update_call(&id, &mut |stored| {
+                stored.request.scheduled_at = Some(due.into());
+                stored.call.scheduled_at = Some(due.into());
+            })
+        });
+        // Without it the call waits all the same.
+        let _: Result<_, _> = kept.await;
     }
 
     async fn drain_begins(&self) {
