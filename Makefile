@@ -1,6 +1,6 @@
 # The only list of commands. `make` shows it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint bench bench-audio speech-model endpoint-model expect clean
+.PHONY: help setup build demo test check fmt lint bench bench-audio speech-model endpoint-model audit expect clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,10 @@ speech-model: setup ## Make the recogniser's models again from their sources; a 
 
 endpoint-model: build bench-audio ## Fit the weights by which the end of a turn is decided
 	target/release/agentphone bench fit --part tuning --line quiet --size 60
+
+audit: ## Check the dependencies for known faults and licences; needs the advisory database of rustsec.org
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.18.5 --root target/tools
+	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check
 
 expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
 	UPDATE_EXPECT=1 cargo test --locked --workspace
