@@ -17,6 +17,7 @@ use crate::store::{
 
 mod accounts;
 pub mod socket;
+pub mod webhooks;
 
 pub use self::accounts::{AccountLine, Description};
 
@@ -41,6 +42,8 @@ pub enum Request {
     },
     /// Lists all keys.
     ListKeys,
+    /// About webhooks.
+    Webhooks(webhooks::Request),
     /// Revokes a key.
     RevokeKey {
         /// Which one.
@@ -110,6 +113,8 @@ pub enum Answer {
         /// Oldest first.
         keys: Vec<KeyLine>,
     },
+    /// About webhooks.
+    Webhooks(webhooks::Answer),
     /// The key is revoked.
     Revoked {
         /// Which one.
@@ -257,6 +262,9 @@ impl Tools<'_> {
                     expires_at,
                 };
                 self.create(account, wish, at).map(Answer::Created)
+            }
+            Request::Webhooks(request) => {
+                webhooks::carry_out(self, request, at).map(Answer::Webhooks)
             }
             Request::ListKeys => self.list().map(|keys| Answer::Keys { keys }),
             Request::RevokeKey { id } => self

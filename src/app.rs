@@ -21,9 +21,13 @@ use crate::{
     bus::Bus,
     config::{Config, Services},
     driver::clock,
+    links::Links,
+    net::guard::Guard,
     server,
     store::{Cache, DataFolder, RedbStore, Secret, Store, StoreError},
     supervisor::{Parts, Reception, Settings, Supervisor},
+    watch::{self, Watch, room::Room, trace::Tracer},
+    webhooks::{self, Courier},
 };
 
 /// How large the cache may become, in bytes.
@@ -32,6 +36,9 @@ const CACHE_BYTES: u64 = 64 << 20;
 const TRIES: u32 = 40;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// How long attempts to deliver webhooks get to finish when the program stops.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// The longest conversation with somebody who calls, in seconds, as it is for calls that do not say.
 const INCOMING_SECONDS: u32 = 600;
@@ -58,8 +65,9 @@ pub struct App {
     supervisor: Supervisor,
     server: AbortOnDropHandle<()>,
     admin: AbortOnDropHandle<()>,
-    _receptions: Vec<AbortOnDropHandle<()>>,
-    _retention: AbortOnDropHandle<()>,
+    courier: AbortOnDropHandle<()>,
+    /// Tasks that run as long as the program.
+    _running: Vec<AbortOnDropHandle<()>>,
     closing: CancellationToken,
 }
 
@@ -69,6 +77,7 @@ impl App {
     /// # Errors
     /// When the address or the data folder cannot be used, or a service cannot be made.
     pub async fn start(config: &Config, data: &Path) -> Result<Self, StartError> {
+        watch::start();
         let folder = DataFolder::open(data)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&folder).await?);
         let secret = Secret::open(&folder.secret())?;
@@ -81,25 +90,34 @@ impl App {
         let (listener, address) = listen(config.server.listen).await?;
         let public_url = config.public_url(address);
         let billing = shop(config, store.clone(), &public_url)?;
-        let (supervisor, lines) = supervise(config, &folder, store, &public_url)?;
+        let watch = watch_calls(config, &folder)?;
+        let room = watch.room.clone();
+        let guard = config.net.guard();
+        let courier = courier(config, &folder, &store, &secret, &guard, &public_url)?;
+        let (supervisor, lines) = supervise(config, &folder, store, &public_url, watch)?;
         let recovered = supervisor.recover().await;
         let (queued, interrupted) = recovered.map_err(|error| StartError(error.to_string()))?;
-        if queued + interrupted > 0 {
-            tracing::info!(
-                queued,
-                interrupted,
-                "found calls that the last run left unfinished"
-            );
-        }
-        let receptions = receive(config, &supervisor).await?;
+        let webhooks = supervisor.store().count_waiting_webhooks()?;
+        tracing::info!(
+            queued,
+            interrupted,
+            webhooks,
+            "found this of the last run: calls that waited, calls that it cut off, webhooks that are not delivered"
+        );
+        let mut running = receive(config, &supervisor).await?;
         let retention = config.retention.rules();
         let retention = retention.run(supervisor.store().clone(), folder.recordings());
+        running.push(AbortOnDropHandle::new(tokio::spawn(retention)));
+        running.push(AbortOnDropHandle::new(tokio::spawn(room.watch())));
+        running.push(AbortOnDropHandle::new(tokio::spawn(upkeep())));
         let app = server::App::new(
             supervisor.clone(),
             secret.clone(),
-            interface(config, lines, &public_url, billing),
+            interface(config, lines, &public_url, billing, guard)?,
         );
         let closing = CancellationToken::new();
+        let courier = courier.run(closing.clone());
+        let courier = AbortOnDropHandle::new(tokio::spawn(courier));
         let server = server::serve(listener, app, closing.clone());
         let server = AbortOnDropHandle::new(tokio::spawn(server));
         Ok(Self {
@@ -111,8 +129,8 @@ impl App {
             supervisor,
             server,
             admin,
-            _receptions: receptions,
-            _retention: AbortOnDropHandle::new(tokio::spawn(retention)),
+            courier,
+            _running: running,
             closing,
         })
     }
@@ -156,6 +174,8 @@ impl App {
         self.supervisor.drain().await;
         self.closing.cancel();
         let _ = self.server.await;
+        // What is not delivered by now is delivered after the next start.
+        let _ = clock::timeout(FAREWELL, self.courier).await;
         self.admin.abort();
         let _ = self.admin.await;
     }
@@ -189,6 +209,7 @@ fn supervise(
     folder: &DataFolder,
     store: Arc<dyn Store>,
     public_url: &str,
+    watch: Watch,
 ) -> Result<(Supervisor, Vec<String>), StartError> {
     let cache = Cache::open(&folder.cache().join("sled"), CACHE_BYTES);
     let reader = config.reader(cache.clone()).map_err(StartError)?;
@@ -221,8 +242,50 @@ fn supervise(
         tts: services.tts,
         reader,
         settings,
+        watch,
     });
     Ok((supervisor, lines))
+}
+
+fn watch_calls(config: &Config, folder: &DataFolder) -> Result<Watch, StartError> {
+    let trace = &config.trace;
+    let set = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let authorization = set(&trace.authorization.0);
+    let tracer = set(&trace.otlp_endpoint)
+        .map(|endpoint| Tracer::start(&endpoint, authorization.as_deref()))
+        .transpose()
+        .map_err(|error| StartError(format!("Traces cannot be sent as configured: {error}.")))?;
+    Ok(Watch {
+        room: Room::of(folder.path(), config.data.reserve()),
+        tracer,
+    })
+}
+
+fn courier(
+    config: &Config,
+    folder: &DataFolder,
+    store: &Arc<dyn Store>,
+    secret: &Secret,
+    guard: &Guard,
+    public_url: &str,
+) -> Result<Courier, StartError> {
+    let settings = webhooks::Settings {
+        timeout: config.webhooks.timeout(),
+        pauses: config.webhooks.pauses().collect(),
+        guard: guard.clone(),
+        recordings: folder.recordings(),
+    };
+    let links = Links::new(secret.clone(), public_url.to_owned());
+    Courier::new(store.clone(), secret.clone(), links, settings)
+        .map_err(|error| StartError(format!("No client for webhooks can be made: {error}.")))
+}
+
+/// Gathers what was counted, again and again.
+async fn upkeep() {
+    loop {
+        clock::sleep(watch::UPKEEP).await;
+        watch::upkeep();
+    }
 }
 
 /// Starts to take the calls that come in on the lines.
@@ -279,8 +342,21 @@ fn interface(
     lines: Vec<String>,
     public_url: &str,
     billing: Billing,
-) -> server::Settings {
-    server::Settings {
+    guard: Guard,
+) -> Result<server::Settings, StartError> {
+    let tls = &config.server.tls;
+    let tls = tls
+        .is_set()
+        .then(|| server::Tls::open(&tls.cert, &tls.key))
+        .transpose()
+        .map_err(|error| StartError(error.to_string()))?;
+    Ok(server::Settings {
+        guard,
+        doors: server::Doors {
+            max_connections: config.server.max_connections,
+            max_per_address: config.server.max_connections_per_address,
+            tls,
+        },
         public_url: public_url.to_owned(),
         creations_per_minute: config.server.creations_per_minute,
         reads_per_minute: config.server.reads_per_minute,
@@ -294,5 +370,5 @@ fn interface(
             from_numbers: config.from_numbers(),
         },
         billing,
-    }
+    })
 }

@@ -28,6 +28,7 @@ mod log;
 mod models;
 mod render;
 mod serve;
+mod webhooks;
 
 /// Lets any software agent make a real phone call: give it a number and an objective, it dials, talks, listens
 /// and brings back what was said and agreed.
@@ -76,6 +77,11 @@ enum Command {
     /// They lie in the folder models of the data folder; docs/services.md says which to choose.
     #[command(subcommand)]
     Models(models::Command),
+    /// Show, set and repeat what requesters' own servers are told
+    ///
+    /// Works whether or not a server is running on the same data folder. docs/webhooks.md explains it.
+    #[command(subcommand)]
+    Webhooks(webhooks::Command),
     /// Measure turn-taking, hearing and capacity
     ///
     /// docs/turn-taking.md says how each figure is defined.
@@ -166,6 +172,7 @@ pub fn run() -> ExitCode {
         Command::Accounts(command) => in_runtime(accounts::run(command)),
         Command::DoNotCall(command) => in_runtime(accounts::never(command)),
         Command::Models(command) => in_runtime(models::run(command)),
+        Command::Webhooks(command) => in_runtime(webhooks::run(command)),
         Command::Bench(command) => in_runtime(bench::run(command)),
     };
     match done {

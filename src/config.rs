@@ -17,6 +17,7 @@ mod carrier;
 mod failover;
 mod hearing;
 mod load;
+mod operation;
 mod services;
 mod site;
 mod speaking;
@@ -29,6 +30,7 @@ pub use self::{
     failover::Failover,
     hearing::{Deepgram, OpenAiTranscription, PocketSphinx, Stt, SttProvider, Whisper},
     load::ConfigError,
+    operation::{Tls, Trace, Webhooks},
     services::{Check, Part, Services},
     site::{Net, Website},
     speaking::{Espeak, Flite, OpenAiVoice, RemoteVoice, Tts, TtsProvider},
@@ -69,6 +71,10 @@ pub struct Config {
     pub contact: Contact,
     /// What those who are called are told.
     pub disclosure: Disclosure,
+    /// Telling requesters' own servers.
+    pub webhooks: Webhooks,
+    /// Traces of calls.
+    pub trace: Trace,
     /// What is logged.
     pub log: Log,
 }
@@ -88,6 +94,12 @@ pub struct Server {
     pub reads_per_minute: u32,
     /// Largest request body in bytes.
     pub max_body_bytes: usize,
+    /// Connections at the same time.
+    pub max_connections: usize,
+    /// Connections at the same time from one address.
+    pub max_connections_per_address: usize,
+    /// Encryption.
+    pub tls: Tls,
 }
 
 /// `[data]`
@@ -97,6 +109,8 @@ pub struct Server {
 pub struct Data {
     /// The data folder; empty: the user's own, see [`Data::folder`].
     pub dir: PathBuf,
+    /// See [`Data::reserve`].
+    pub min_free_mib: u32,
 }
 
 /// `[calls]`
@@ -266,6 +280,12 @@ impl fmt::Debug for Hidden {
 }
 
 impl Data {
+    /// Returns how many bytes of the disk are kept back for the end of running calls.
+    #[must_use]
+    pub fn reserve(&self) -> u64 {
+        u64::from(self.min_free_mib) << 20
+    }
+
     /// Returns the data folder: the one that is set, or the user's own by the XDG rules. `env` reads a variable
     /// of the environment.
     #[must_use]
@@ -334,7 +354,12 @@ impl Config {
     #[must_use]
     pub fn public_url(&self, bound: SocketAddr) -> String {
         if self.server.public_url.is_empty() {
-            format!("http://{bound}")
+            let scheme = if self.server.tls.is_set() {
+                "https"
+            } else {
+                "http"
+            };
+            format!("{scheme}://{bound}")
         } else {
             self.server.public_url.clone()
         }

@@ -1,5 +1,5 @@
-//! The real server killed by SIGKILL in the middle of real calls, again and again: no call, no turn and no credit
-//! is lost or doubled, and every recording can be played.
+//! The real server killed by SIGKILL in the middle of real calls, again and again: no call, no turn, no credit and no
+//! webhook is lost or doubled, and every recording can be played.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,11 +15,14 @@ use agentphone::store::{DataFolder, Entry, LedgerEntry, RedbStore, Secret, Store
 use futures_util::StreamExt;
 use process::{Process, program};
 use protocol::ids::AccountId;
+use receiver::{Receiver, Told};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio_tungstenite::{connect_async, tungstenite::client::IntoClientRequest};
 
 mod process;
+#[path = "process/receiver.rs"]
+mod receiver;
 
 /// How often the server is killed; `AGENTPHONE_TEST_KILLS` sets another number.
 const KILLS: u32 = 20;
@@ -34,12 +37,19 @@ const ENV: &[(&str, &str)] = &[
     ("AGENTPHONE__CALLS__MAX_CONCURRENT", "2"),
     ("AGENTPHONE__SERVER__CREATIONS_PER_MINUTE", "100000"),
     ("AGENTPHONE__SERVER__READS_PER_MINUTE", "100000"),
+    ("AGENTPHONE__NET__ALLOW", "[\"127.0.0.0/8\"]"),
+    (
+        "AGENTPHONE__WEBHOOKS__RETRY_AFTER_SECONDS",
+        "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]",
+    ),
 ];
 
 struct Client {
     http: reqwest::Client,
     url: String,
     key: String,
+    /// Where webhooks of calls shall go.
+    hooks: String,
 }
 
 impl Client {
@@ -61,6 +71,7 @@ impl Client {
             "to_phone_number": "+14155551234",
             "objective": "Book a table for 2 at 7pm",
             "scenario": scenario,
+            "webhook_url": self.hooks,
         });
         let url = format!("{}/api/v1/calls", self.url);
         let request = self
@@ -234,6 +245,69 @@ fn check_log(log: &str, known: &Known) {
     }
 }
 
+/// A receiver that does not take every fifth event at once.
+async fn flaky_receiver() -> Receiver {
+    let mut random = fastrand::Rng::with_seed(9);
+    Receiver::start(move |_, _| if random.u8(..5) == 0 { 503 } else { 200 }).await
+}
+
+/// What a call that has ended owes its requester.
+fn owed(call: &Value) -> Vec<&'static str> {
+    let mut owed = Vec::new();
+    if !call["started_at"].is_null() {
+        owed.push("call.started");
+    }
+    owed.push("call.ended");
+    if !call["outcome"].is_null() {
+        owed.push("call.analyzed");
+    }
+    owed
+}
+
+/// The events of each call that were taken, in the order in which they were taken first.
+fn taken(told: &[Told]) -> HashMap<String, Vec<(String, Value)>> {
+    let mut taken: HashMap<String, Vec<(String, Value)>> = HashMap::new();
+    for told in told.iter().filter(|told| told.status == 200) {
+        let body = told.body();
+        let call = body["data"]["call_id"].as_str().unwrap().to_owned();
+        let events = taken.entry(call).or_default();
+        if !events.iter().any(|(id, _)| id == told.id()) {
+            events.push((told.id().to_owned(), body));
+        }
+    }
+    taken
+}
+
+fn is_all_told(told: &[Told], known: &Known) -> bool {
+    let taken = taken(told);
+    known
+        .iter()
+        .all(|(id, call)| taken.get(id).map_or(0, Vec::len) >= owed(call).len())
+}
+
+/// Checks that each call was told exactly what it owes, in order, and as its record says.
+fn check_webhooks(told: &[Told], known: &Known) {
+    let taken = taken(told);
+    assert_eq!(taken.len(), known.len());
+    for (id, call) in known {
+        let events = &taken[id];
+        let types: Vec<_> = events.iter().map(|(_, body)| &body["type"]).collect();
+        assert_eq!(types, owed(call), "{id}");
+        let last = &events.last().unwrap().1["data"];
+        for field in ["status", "outcome", "failure", "ended_at", "turns"] {
+            assert_eq!(last[field], call[field], "{id} {field}");
+        }
+    }
+    // Repetitions are of attempts that were not taken, or that a kill cut off.
+    let mut texts = HashMap::new();
+    for told in told {
+        let mut body = told.body();
+        body["data"]["recording_url"].take();
+        let first = texts.entry(told.id()).or_insert_with(|| body.clone());
+        assert_eq!(*first, body, "{} changed", told.id());
+    }
+}
+
 /// Opens the database of a server that is gone. One that was killed while it started a worker still has it, through the
 /// copy of itself that is about to become the worker, for an instant.
 fn open(folder: &DataFolder) -> RedbStore {
@@ -271,6 +345,7 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
     let home = tempfile::tempdir().unwrap();
     let folder = DataFolder::open(&home.path().join(".local/share/agentphone")).unwrap();
     let key = make_key(home.path());
+    let receiver = flaky_receiver().await;
     let mut random = fastrand::Rng::with_seed(5);
     let mut known = Known::new();
     let (mut interrupted, mut turns) = (0, 0);
@@ -280,6 +355,7 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
             http: reqwest::Client::new(),
             url: server.url.clone(),
             key: key.clone(),
+            hooks: receiver.url.clone(),
         };
         let before = known.clone();
         look(&client, &mut known).await;
@@ -328,16 +404,23 @@ async fn calls_turns_credits_and_recordings_survive_kills() {
         "the kills hit {interrupted} running calls"
     );
     assert!(turns > 0, "no call was killed that had turns already");
-    end_all(home.path(), &folder, &key, known).await;
+    end_all(home.path(), &folder, &key, known, &receiver).await;
 }
 
 /// Lets a last server end everything, and counts once more.
-async fn end_all(home: &Path, folder: &DataFolder, key: &str, mut known: Known) {
+async fn end_all(
+    home: &Path,
+    folder: &DataFolder,
+    key: &str,
+    mut known: Known,
+    receiver: &Receiver,
+) {
     let server = Process::start(home, ENV);
     let client = Client {
         http: reqwest::Client::new(),
         url: server.url.clone(),
         key: key.to_owned(),
+        hooks: receiver.url.clone(),
     };
     let before = known.clone();
     look(&client, &mut known).await;
@@ -355,6 +438,8 @@ async fn end_all(home: &Path, folder: &DataFolder, key: &str, mut known: Known) 
     let credits = client.get("account").await["data"]["credits_remaining"]
         .as_i64()
         .unwrap();
+    let told = receiver.until(|told| is_all_told(told, &known)).await;
+    check_webhooks(&told, &known);
     server.signal(Signal::TERM);
     let (status, said) = server.end();
     assert!(status.success(), "{said}");

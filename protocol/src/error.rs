@@ -58,6 +58,8 @@ pub enum ErrorCode {
     RecordingNotFound,
     /// The part of the recording that was asked for does not exist.
     RangeNotSatisfiable,
+    /// The request is no HTTP that can be understood.
+    BadRequest,
     /// The request body is larger than allowed.
     BodyTooLarge,
     /// The request did not arrive in time.
@@ -72,7 +74,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Unauthorized,
         Self::InvalidJson,
         Self::InvalidBody,
@@ -96,6 +98,7 @@ impl ErrorCode {
         Self::MethodNotAllowed,
         Self::RecordingNotFound,
         Self::RangeNotSatisfiable,
+        Self::BadRequest,
         Self::BodyTooLarge,
         Self::RequestTimeout,
         Self::UpgradeRequired,
@@ -130,6 +133,7 @@ impl ErrorCode {
             Self::MethodNotAllowed => "method_not_allowed",
             Self::RecordingNotFound => "recording_not_found",
             Self::RangeNotSatisfiable => "range_not_satisfiable",
+            Self::BadRequest => "bad_request",
             Self::BodyTooLarge => "body_too_large",
             Self::RequestTimeout => "request_timeout",
             Self::UpgradeRequired => "upgrade_required",
@@ -142,9 +146,11 @@ impl ErrorCode {
     #[must_use]
     pub const fn status(self) -> u16 {
         match self {
-            Self::InvalidJson | Self::InvalidBody | Self::MissingField | Self::InvalidSignature => {
-                400
-            }
+            Self::InvalidJson
+            | Self::InvalidBody
+            | Self::MissingField
+            | Self::InvalidSignature
+            | Self::BadRequest => 400,
             Self::Unauthorized => 401,
             Self::InsufficientCredits => 402,
             Self::Forbidden | Self::DoNotCall => 403,

@@ -8,3 +8,4 @@ pub mod phone;
 pub mod rest;
 pub mod stripe;
 pub mod twilio;
+pub mod webhook;

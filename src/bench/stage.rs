@@ -184,6 +184,7 @@ impl Stage {
             )),
             tts: Arc::new(self.tts.clone()),
             reader: None,
+            watch: crate::watch::Watch::default(),
             settings: Settings {
                 max_concurrent: 1,
                 policy: Policy::default(),

@@ -35,7 +35,12 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             tracing::info!("{}, better: {better}", part.role);
         }
     }
-    say(&format!("listening on http://{}", app.address()));
+    let scheme = if config.server.tls.is_set() {
+        "https"
+    } else {
+        "http"
+    };
+    say(&format!("listening on {scheme}://{}", app.address()));
     stop.wait().await;
     tracing::info!(
         calls = app.live_calls(),

@@ -183,6 +183,7 @@ impl Config {
             ("line.twilio.api_base", &self.line.twilio.api_base),
             ("billing.buy_credits_url", &self.billing.buy_credits_url),
             ("billing.stripe.api_base", &self.billing.stripe.api_base),
+            ("trace.otlp_endpoint", &self.trace.otlp_endpoint),
         ] {
             if !url.is_empty() && !is_web_address(url) {
                 wrong.push(format!(
@@ -222,6 +223,7 @@ impl Config {
         }
         self.check_net(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_hearing(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
+        self.check_operation(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_twilio(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_accounts(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {

@@ -216,7 +216,10 @@ fn a_list_of_services_names_each_once() {
 #[test]
 fn the_data_folder_follows_the_users_own_places() {
     let folder = |dir: &str, pairs: &[(&str, &str)]| {
-        let data = Data { dir: dir.into() };
+        let data = Data {
+            dir: dir.into(),
+            min_free_mib: 0,
+        };
         data.folder(|name| {
             pairs
                 .iter()

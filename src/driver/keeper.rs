@@ -18,6 +18,7 @@ use crate::{
     bus::Feed,
     private::Private,
     store::{Store, StoreError, StoredCall},
+    watch,
 };
 
 /// Keeps a call until the scribe is dropped; returns what its end needs.
@@ -95,6 +96,9 @@ impl Keeper {
 
     fn show(&self, at: u64, event: control::Event) {
         let call = &self.parts.call;
+        if let control::Event::TurnLatency { latency, .. } = &event {
+            watch::turn(latency);
+        }
         self.parts
             .feed
             .append(|seq| convert::live_json(call, seq, at, event));
@@ -138,6 +142,7 @@ impl Keeper {
         }
         if recorder.push(&frame.agent, &frame.callee) {
             self.write(Recorder::write).await;
+            self.stop_without_room().await;
         }
     }
 
@@ -153,9 +158,22 @@ impl Keeper {
         match done {
             Ok((recorder, Ok(()))) => self.recorder = Some(recorder),
             Ok((_, Err(error))) => {
+                watch::recording_stopped();
                 tracing::error!(call = %self.parts.call, %error, "the call goes on without recording");
             }
             Err(_) => tracing::error!(call = %self.parts.call, "the recorder panicked"),
+        }
+    }
+
+    /// Ends the recording while there still is room for the end of the call.
+    async fn stop_without_room(&mut self) {
+        if self.recorder.is_none() || !self.parts.room.is_short() {
+            return;
+        }
+        self.write(Recorder::finish).await;
+        if self.recorder.take().is_some() {
+            watch::recording_stopped();
+            tracing::warn!(call = %self.parts.call, "there is no room: the call goes on without recording");
         }
     }
 

@@ -36,6 +36,7 @@ use crate::{
     agent::Brief,
     line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line},
     provider::{LlmEvent, SttEvent, SttInput, TtsEvent},
+    watch::{self, SoundMeters},
 };
 
 /// One frame of sound.
@@ -111,6 +112,7 @@ pub async fn run(parts: CallParts) -> Finished {
         detail: None,
         carrier_at_fault: false,
         echo_threshold,
+        meters: SoundMeters::new(),
         end: None,
     };
     driver.core.start(now, &mut driver.actions);
@@ -151,6 +153,7 @@ struct Driver {
     carrier_at_fault: bool,
     /// Likelihood of echo from which on a voice is not the callee's.
     echo_threshold: f32,
+    meters: SoundMeters,
     end: Option<End>,
 }
 
@@ -160,7 +163,8 @@ struct Driver {
     reason = "a packet is moved once, on the stack; a box would allocate for each"
 )]
 enum Wake {
-    Tick,
+    /// A frame is due since then.
+    Tick(Instant),
     Leg(Option<LegEvent>),
     Words(SttEvent),
     Replied(call::Generation, LlmEvent),
@@ -180,7 +184,7 @@ impl Driver {
         let wake = self.wait(ticker).await;
         let now = clock::now();
         match wake {
-            Wake::Tick => self.tick(now),
+            Wake::Tick(due) => self.tick(due, now),
             Wake::Leg(event) => self.leg_events(event, now),
             Wake::Words(event) => self.words(event, now),
             Wake::Replied(generation, event) => self.replied(generation, event, now),
@@ -199,7 +203,7 @@ impl Driver {
         // In this order when several are ready: the frame that is due, then what the callee did.
         tokio::select! {
             biased;
-            _ = ticker.tick() => Wake::Tick,
+            due = ticker.tick() => Wake::Tick(due),
             event = recv(leg.map(|leg| &mut leg.events)) => Wake::Leg(event),
             () = sleep_until(deadline) => Wake::Deadline,
             Some(event) = self.services.words.recv() => Wake::Words(event),
@@ -223,7 +227,7 @@ impl Driver {
         }
     }
 
-    fn tick(&mut self, now: Instant) {
+    fn tick(&mut self, due: Instant, now: Instant) {
         for clause in self.services.pump() {
             self.event(Event::Speech(clause, SpeechEvent::Failed), now);
         }
@@ -237,6 +241,8 @@ impl Driver {
         let Some(sound) = &mut self.sound else { return };
         let mut events = std::mem::take(&mut self.scratch);
         let tick = sound.tick(now, &mut events);
+        self.meters
+            .frame(now.saturating_duration_since(due) > FRAME);
         self.scribe.frame(tick.agent, tick.callee);
         self.services.hear(SttInput::Audio(tick.heard));
         for event in events.drain(..) {
@@ -323,6 +329,7 @@ impl Driver {
             },
             SttEvent::Hint(hint) => call::WordsEvent::Hint(hint),
             SttEvent::Failed(error) => {
+                watch::provider_failed("stt");
                 self.detail = Some(error.to_string());
                 call::WordsEvent::Failed
             }
@@ -339,6 +346,7 @@ impl Driver {
             LlmEvent::Tool(tool) => call::ReplyEvent::Tool(tool),
             LlmEvent::Done => call::ReplyEvent::Done,
             LlmEvent::Failed(error) => {
+                watch::provider_failed("llm");
                 tracing::warn!(call = %self.scribe.call(), %error, "the language model failed");
                 self.detail = Some(error.to_string());
                 call::ReplyEvent::Failed
@@ -365,6 +373,7 @@ impl Driver {
             }
             TtsEvent::Words { clause, ends } => (clause, SpeechEvent::Words(ends)),
             TtsEvent::Failed { clause, error } => {
+                watch::provider_failed("tts");
                 tracing::warn!(call = %self.scribe.call(), %error, "a clause could not be spoken");
                 self.detail = Some(error.to_string());
                 // What was made of it is played to its end, so that nothing waits for more.
@@ -440,6 +449,7 @@ impl Driver {
             self.services.frames_dropped,
             self.sound.as_ref().map_or(0, |sound| sound.packets_dropped),
         );
+        watch::frames_dropped(dropped.0, dropped.1);
         if dropped != (0, 0) {
             tracing::warn!(
                 call = %self.scribe.call(),

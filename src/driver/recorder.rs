@@ -50,6 +50,15 @@ impl Recorder {
         if self.waiting.is_empty() {
             return Ok(());
         }
+        let written = self.append();
+        if let (Err(_), Some(file)) = (&written, &self.file) {
+            // A piece of a piece is no use to anybody, and its room is of use to others.
+            let _ = file.set_len(wav::HEADER_LEN as u64 + self.written);
+        }
+        written
+    }
+
+    fn append(&mut self) -> std::io::Result<()> {
         if self.file.is_none() {
             let mut file = File::create(&self.path)?;
             file.write_all(&wav::header(recording::FORMAT, 0))?;

@@ -20,7 +20,7 @@ use protocol::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{convert, keeper, roster::Roster};
-use crate::{bus::Feed, provider::Served, store::Store};
+use crate::{bus::Feed, provider::Served, store::Store, watch::room::Room};
 
 /// Things to keep that may wait for the keeper.
 const ITEMS: usize = 1024;
@@ -40,6 +40,8 @@ pub struct ScribeParts {
     pub store: Arc<dyn Store>,
     /// Where the recording goes.
     pub recording: PathBuf,
+    /// Whether there is room for it.
+    pub room: Room,
 }
 
 /// What was kept, for the end of the call.

@@ -12,7 +12,7 @@ use protocol::{
 use super::{
     App,
     answer::{self, Outcome},
-    blocking, recording,
+    blocking, operator, recording,
     request::{self, Query},
 };
 use crate::{
@@ -80,6 +80,7 @@ async fn create_once(
     } else {
         CreateCall::parse(body, &app.settings.offer)?
     };
+    operator::check_webhook(app, "webhook_url", parsed.call.webhook_url.as_deref())?;
     app.creations
         .take(&caller.key, clock::now())
         .map_err(|seconds| {

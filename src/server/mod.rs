@@ -3,7 +3,7 @@
 //! This file holds what all requests share and the path that each takes: route, body size, key, handler, headers.
 //! What a request means is in the file of its resource. Nothing here decides anything about a conversation.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use hyper::{
@@ -28,23 +28,34 @@ mod keys;
 mod limits;
 mod lines;
 mod live;
+mod operator;
+mod polite;
 mod privacy;
 mod recording;
 mod request;
 mod routes;
+mod tls;
 mod token;
+mod webhooks;
 
-pub use self::connection::serve;
 use self::{
     answer::Body,
+    connection::Guests,
     limits::PerMinute,
     routes::{Found, Keyed, Route},
 };
+pub use self::{
+    connection::{Doors, serve},
+    tls::{Tls, TlsError},
+};
 use crate::{
     billing::Billing,
+    links::Links,
+    net::guard::Guard,
     store::{Secret, StoreError},
-    supervisor::Supervisor,
+    supervisor::{self, Supervisor},
     turns::Turns,
+    watch,
 };
 
 /// Largest event of a payment service in bytes.
@@ -65,6 +76,10 @@ pub struct Settings {
     pub offer: Offer,
     /// Where credits are bought.
     pub billing: Billing,
+    /// Where webhooks may go.
+    pub guard: Guard,
+    /// Who may come in.
+    pub doors: Doors,
 }
 
 /// Everything that requests need. Clones share it.
@@ -73,6 +88,9 @@ pub struct App {
     supervisor: Supervisor,
     secret: Secret,
     settings: Arc<Settings>,
+    links: Links,
+    /// Who is in.
+    guests: Guests,
     creations: Arc<PerMinute>,
     requests: Arc<PerMinute>,
     /// Requests with the same idempotency key, one at a time.
@@ -91,6 +109,8 @@ impl App {
     pub fn new(supervisor: Supervisor, secret: Secret, settings: Settings) -> Self {
         Self {
             supervisor,
+            links: Links::new(secret.clone(), settings.public_url.clone()),
+            guests: Guests::default(),
             secret,
             creations: Arc::new(PerMinute::new(settings.creations_per_minute)),
             requests: Arc::new(PerMinute::new(settings.reads_per_minute)),
@@ -104,10 +124,10 @@ impl App {
 }
 
 /// Answers one request, whatever happens.
-async fn handle(app: App, request: Request<Incoming>) -> Response<Body> {
+async fn handle(app: App, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
     let head_only = request.method() == Method::HEAD;
     // A panic costs its request an answer of 500, not the connection and those that share it.
-    let answered = AssertUnwindSafe(dispatch(&app, request))
+    let answered = AssertUnwindSafe(dispatch(&app, peer, request))
         .catch_unwind()
         .await;
     let outcome = answered.unwrap_or_else(|_| {
@@ -116,13 +136,14 @@ async fn handle(app: App, request: Request<Incoming>) -> Response<Body> {
     });
     let mut response = outcome.unwrap_or_else(|error| answer::error(&error));
     answer::add_common_headers(&mut response);
+    watch::http_request(response.status().as_u16());
     if head_only {
         drop_body(&mut response);
     }
     response
 }
 
-async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome {
+async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> answer::Outcome {
     let (route, id) = match routes::find(request.method(), request.uri().path())? {
         Found::Route(route, id) => (route, id),
         Found::Options(allow) => {
@@ -160,8 +181,10 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         bytes::Bytes::new()
     };
     let keyed = match route {
-        Route::Health => return account::health(),
-        Route::Ready => return account::ready(app).await,
+        Route::Health => return operator::health(),
+        Route::Ready => return operator::ready(app).await,
+        Route::OpenApi => return operator::openapi(),
+        Route::Metrics => return operator::metrics(app, peer, request.headers()).await,
         Route::Recording => return recording::get(app, &request, &id).await,
         Route::Line => return lines::handle(app, request, &id, body).await,
         Route::Payment => return billing::event(app, request.headers(), &body).await,
@@ -195,6 +218,11 @@ async fn dispatch(app: &App, mut request: Request<Incoming>) -> answer::Outcome 
         Keyed::GetKey => keys::get(app, &caller, &id).await,
         Keyed::RenameKey => keys::rename(app, &caller, &id, &body).await,
         Keyed::RevokeKey => keys::revoke(app, &caller, &id).await,
+        Keyed::GetWebhooks => webhooks::get(app, &caller).await,
+        Keyed::SetWebhooks => webhooks::set(app, &caller, &body).await,
+        Keyed::RotateWebhooks => webhooks::rotate(app, &caller).await,
+        Keyed::ListWebhooks => webhooks::list(app, &caller, request.uri()).await,
+        Keyed::ResendWebhook => webhooks::resend(app, &caller, &id).await,
     }
 }
 
@@ -223,8 +251,9 @@ async fn blocking<T: Send + 'static>(
     match tokio::task::spawn_blocking(work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
+            watch::store_failed();
             tracing::error!(%error, "the store failed");
-            Err(ApiError::internal())
+            Err(supervisor::refusal(&error))
         }
         Err(_) => {
             tracing::error!("a store operation panicked");

@@ -1,8 +1,7 @@
-//! Recordings: the links to them, signed and expiring, and the file itself, whole or in part.
+//! Recordings: the file itself, whole or in part, for whoever has the key or a signed link (`crate::links`).
 
 use std::{io::SeekFrom, path::Path};
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt, StreamBody};
@@ -29,12 +28,8 @@ use super::{
 };
 use crate::driver::clock;
 
-/// How long a link is good for, in seconds: a day.
-const LINK_LIFETIME: i64 = 24 * 60 * 60;
 /// Bytes that are read from the file at once.
 const PIECE: usize = 64 * 1024;
-/// What the signatures of links are for; see [`crate::store::Secret::sign`].
-const PURPOSE: &str = "recording";
 
 /// Fills in what of a call is true only now: where its recording can be fetched, when it has ended and there is one, and
 /// its place in the queue while it waits.
@@ -56,23 +51,9 @@ pub(super) fn with_url_now(app: &App, call: Call) -> Call {
 
 fn linked(app: &App, mut call: Call, there: bool) -> Call {
     if there && call.status.is_final() && call.recording_deleted_at.is_none() {
-        let expires = clock::wall().as_second() + LINK_LIFETIME;
-        call.recording_url = Some(url(app, &call.call_id, expires));
+        call.recording_url = Some(app.links.recording(&call.call_id, clock::wall()));
     }
     call
-}
-
-fn url(app: &App, id: &CallId, expires: i64) -> String {
-    let signature = app.secret.sign(PURPOSE, &signed_text(id, expires));
-    format!(
-        "{}/api/v1/calls/{id}/recording?expires={expires}&signature={}",
-        app.settings.public_url,
-        URL_SAFE_NO_PAD.encode(signature)
-    )
-}
-
-fn signed_text(id: &CallId, expires: i64) -> Vec<u8> {
-    format!("{id}\n{expires}").into_bytes()
 }
 
 /// `GET /calls/{id}/recording`, with the key or by a signed link.
@@ -112,14 +93,8 @@ fn check_link(app: &App, query: &Query, id: &str) -> Result<CallId, ApiError> {
         .get("expires")
         .and_then(|value| value.parse().ok())
         .ok_or_else(refused)?;
-    let signature = query
-        .get("signature")
-        .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
-        .ok_or_else(refused)?;
-    let genuine = app
-        .secret
-        .verify(PURPOSE, &signed_text(&id, expires), &signature);
-    if genuine && clock::wall().as_second() <= expires {
+    let signature = query.get("signature").unwrap_or_default();
+    if app.links.admits(&id, expires, signature, clock::wall()) {
         Ok(id)
     } else {
         Err(refused())

@@ -16,6 +16,10 @@ pub(super) enum Route {
     Health,
     /// Needs no key.
     Ready,
+    /// Needs no key.
+    OpenApi,
+    /// For this machine, or needs a key.
+    Metrics,
     /// Needs a key or a signed link.
     Recording,
     /// Told by the payment service, which signs what it says.
@@ -49,6 +53,11 @@ pub(super) enum Keyed {
     GetKey,
     RenameKey,
     RevokeKey,
+    GetWebhooks,
+    SetWebhooks,
+    RotateWebhooks,
+    ListWebhooks,
+    ResendWebhook,
 }
 
 impl Keyed {
@@ -73,7 +82,12 @@ impl Keyed {
             | Self::Export
             | Self::ListBlocked
             | Self::Block
-            | Self::Unblock => Scope::Admin,
+            | Self::Unblock
+            | Self::GetWebhooks
+            | Self::SetWebhooks
+            | Self::RotateWebhooks
+            | Self::ListWebhooks
+            | Self::ResendWebhook => Scope::Admin,
         }
     }
 
@@ -81,7 +95,12 @@ impl Keyed {
     pub(super) fn has_body(self) -> bool {
         matches!(
             self,
-            Self::CreateCall | Self::LiveToken | Self::CreateKey | Self::RenameKey | Self::Block
+            Self::CreateCall
+                | Self::LiveToken
+                | Self::CreateKey
+                | Self::RenameKey
+                | Self::Block
+                | Self::SetWebhooks
         )
     }
 }
@@ -141,6 +160,25 @@ const TABLE: &[(&str, Methods)] = &[
         ],
     ),
     (
+        "/api/v1/webhooks",
+        &[
+            (Method::GET, Route::Keyed(Keyed::GetWebhooks)),
+            (Method::PUT, Route::Keyed(Keyed::SetWebhooks)),
+        ],
+    ),
+    (
+        "/api/v1/webhooks/rotate",
+        &[(Method::POST, Route::Keyed(Keyed::RotateWebhooks))],
+    ),
+    (
+        "/api/v1/webhooks/events",
+        &[(Method::GET, Route::Keyed(Keyed::ListWebhooks))],
+    ),
+    (
+        "/api/v1/webhooks/events/{id}/resend",
+        &[(Method::POST, Route::Keyed(Keyed::ResendWebhook))],
+    ),
+    (
         "/api/v1/account",
         &[(Method::GET, Route::Keyed(Keyed::Account))],
     ),
@@ -179,6 +217,8 @@ const TABLE: &[(&str, Methods)] = &[
     ),
     ("/healthz", &[(Method::GET, Route::Health)]),
     ("/readyz", &[(Method::GET, Route::Ready)]),
+    ("/metrics", &[(Method::GET, Route::Metrics)]),
+    ("/openapi.json", &[(Method::GET, Route::OpenApi)]),
 ];
 
 static ROUTER: LazyLock<Router<Methods>> = LazyLock::new(|| {
@@ -254,6 +294,37 @@ mod tests {
                 assert_eq!(find(method, &path), Ok(Found::Route(*route, id.to_owned())));
             }
         }
+    }
+
+    /// Paths that are no part of the interface for clients: carriers and payment services ask there.
+    const UNDESCRIBED: [&str; 3] = ["/lines/{*id}", "/api/v1/stripe/webhook", "/stripe/webhook"];
+
+    #[test]
+    fn the_description_has_every_route_and_no_other() {
+        let described: serde_json::Value =
+            serde_json::from_str(super::super::operator::OPENAPI).unwrap();
+        let mut said = Vec::new();
+        for (path, item) in described["paths"].as_object().unwrap() {
+            for method in item.as_object().unwrap().keys() {
+                said.push(format!("{} {path}", method.to_uppercase()));
+            }
+        }
+        let routes = TABLE.iter().filter(|(path, _)| !UNDESCRIBED.contains(path));
+        let mut there: Vec<_> = routes
+            .flat_map(|(path, methods)| methods.iter().map(move |(m, _)| format!("{m} {path}")))
+            .collect();
+        said.sort();
+        there.sort();
+        let of = |one: &[String], other: &[String]| -> Vec<String> {
+            one.iter().filter(|r| !other.contains(r)).cloned().collect()
+        };
+        let (missing, surplus) = (of(&there, &said), of(&said, &there));
+        assert!(
+            missing.is_empty() && surplus.is_empty(),
+            "docs/openapi.json does not agree with the table of routes.\n\
+             Describe there (under \"paths\", with every status it can answer): {missing:?}\n\
+             Take out of it: {surplus:?}"
+        );
     }
 
     #[test]

@@ -53,8 +53,9 @@ impl StoreError {
         self.kind == Kind::Damaged
     }
 
-    /// Returns whether the disk failed, so that the database has to be opened again.
-    pub(super) fn is_of_the_disk(&self) -> bool {
+    /// Returns whether the disk failed, so that the database has to be opened again. The same may succeed later.
+    #[must_use]
+    pub fn is_of_the_disk(&self) -> bool {
         matches!(self.kind, Kind::Full | Kind::Io)
     }
 
@@ -98,7 +99,9 @@ impl StoreError {
     pub(super) fn io(doing: &str, error: std::io::Error) -> Self {
         let full = matches!(
             error.kind(),
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            std::io::ErrorKind::StorageFull
+                | std::io::ErrorKind::QuotaExceeded
+                | std::io::ErrorKind::FileTooLarge
         );
         let advice = if full {
             " Free some space on that disk."

@@ -28,6 +28,7 @@ mod redb;
 mod secret;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 pub use self::{
     blocked::{Blocked, Forget, Privacy},
@@ -39,6 +40,9 @@ pub use self::{
     purchase::{Applied, Checkout, Offered, Payment, Purchase, Reversal, Till, Told},
     redb::RedbStore,
     secret::{KeyHash, Secret},
+    webhooks::{
+        Attempt, Delivery, EventId, ListWebhooks, Spool, Waiting, WebhookEvent, WebhookSettings,
+    },
 };
 
 /// A call as it is kept: what the interface shows, and what only we need.
@@ -151,7 +155,7 @@ pub struct Page {
 }
 
 /// Everything that must survive the death of the process.
-pub trait Store: Till + Privacy + Send + Sync + fmt::Debug {
+pub trait Store: Till + Privacy + Spool + Send + Sync + fmt::Debug {
     /// Makes an account with `free_credits`, which are the first entry of its ledger.
     ///
     /// # Errors
@@ -374,6 +378,12 @@ pub trait Store: Till + Privacy + Send + Sync + fmt::Debug {
     /// # Errors
     /// When the disk fails.
     fn unfinished_calls(&self) -> Result<Vec<StoredCall>, StoreError>;
+
+    /// Writes something and nothing: fails when nothing can be kept.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn check(&self) -> Result<(), StoreError>;
 
     /// Keeps something large that belongs to a call, replacing what was there.
     ///

@@ -9,7 +9,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{
-        PoisonError, RwLock,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -19,7 +19,7 @@ use ::redb::{
     backends::InMemoryBackend,
 };
 use jiff::Timestamp;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::{
     Account, AccountId, Answer, Applied, Attachment, Blocked, CallId, Checkout, Creation, Finish,
@@ -33,6 +33,7 @@ mod calls;
 mod privacy;
 mod purchases;
 mod tables;
+mod webhooks;
 
 /// How much of the file redb keeps in memory.
 const CACHE_BYTES: usize = 64 << 20;
@@ -49,6 +50,8 @@ pub struct RedbStore {
     failed: AtomicBool,
     opener: Opener,
     revocations: watch::Sender<u64>,
+    /// Rings when something may have been put into the spool of webhooks.
+    bell: Arc<Notify>,
 }
 
 impl fmt::Debug for RedbStore {
@@ -86,8 +89,14 @@ impl RedbStore {
             failed: AtomicBool::new(false),
             opener,
             revocations: watch::Sender::new(0),
+            bell: Arc::default(),
         };
-        store.write(tables::prepare)?;
+        match store.write(tables::prepare) {
+            Err(error) if error.is_full() => {
+                tracing::error!(%error, "nothing new can be kept until there is room; what there is can be read");
+            }
+            prepared => prepared?,
+        }
         Ok(store)
     }
 
@@ -331,7 +340,9 @@ impl Store for RedbStore {
         id: &CallId,
         change: &mut dyn FnMut(&mut StoredCall),
     ) -> Result<StoredCall, StoreError> {
-        self.write(|tx| calls::update(tx, id, change))
+        let updated = self.write(|tx| calls::update(tx, id, change));
+        self.bell.notify_one();
+        updated
     }
 
     fn finish_call(
@@ -341,7 +352,9 @@ impl Store for RedbStore {
         at: Timestamp,
         change: &mut dyn FnMut(&mut StoredCall),
     ) -> Result<Finish, StoreError> {
-        self.write(|tx| calls::finish(tx, id, give_back, at, change))
+        let finished = self.write(|tx| calls::finish(tx, id, give_back, at, change));
+        self.bell.notify_one();
+        finished
     }
 
     fn call(&self, id: &CallId) -> Result<Option<StoredCall>, StoreError> {
@@ -354,6 +367,10 @@ impl Store for RedbStore {
 
     fn unfinished_calls(&self) -> Result<Vec<StoredCall>, StoreError> {
         self.read(calls::unfinished)
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        self.write(tables::check)
     }
 
     fn save(&self, id: &CallId, what: Attachment, bytes: &[u8]) -> Result<(), StoreError> {

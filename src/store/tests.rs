@@ -13,6 +13,7 @@ use super::*;
 mod disk;
 mod file;
 mod money;
+mod webhooks;
 
 fn store() -> RedbStore {
     RedbStore::in_memory().unwrap()

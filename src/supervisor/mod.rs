@@ -9,6 +9,7 @@ mod language;
 mod metrics;
 mod policy;
 mod queue;
+mod records;
 mod run;
 mod schedule;
 mod site;
@@ -36,11 +37,16 @@ use crate::{
     driver::clock,
     line::{DialRequest, Line},
     provider::{LanguageModel, SpeechToText, TextToSpeech},
-    store::{Answer, Creation, Idempotency, KeyId, Store, StoreError, StoredCall},
+    store::{Answer, Creation, Idempotency, KeyId, Store, StoredCall},
+    watch::{Watch, call_created, room::Room},
 };
 
-use self::queue::{Limits, Queue};
+pub(crate) use self::records::refusal;
 pub use self::{incoming::Reception, policy::Policy};
+use self::{
+    queue::{Limits, Queue},
+    records::blocking,
+};
 
 /// Commands to one call that wait for it; beyond that the one who commands waits.
 const COMMANDS: usize = 16;
@@ -64,6 +70,8 @@ pub struct Parts {
     pub reader: Option<Reader>,
     /// Limits and defaults.
     pub settings: Settings,
+    /// Watches.
+    pub watch: Watch,
 }
 
 /// Limits and defaults of all calls.
@@ -207,6 +215,19 @@ impl Supervisor {
         self.0.queue.positions()
     }
 
+    /// Returns what is known of the room on the disk.
+    #[must_use]
+    pub fn room(&self) -> &Room {
+        &self.0.parts.watch.room
+    }
+
+    /// Returns how many calls wait, and how many ring or run.
+    #[must_use]
+    pub fn load(&self) -> (usize, usize) {
+        let running = self.0.queue.running();
+        (self.live_calls().saturating_sub(running), running)
+    }
+
     /// Returns how many calls have not ended.
     #[must_use]
     pub fn live_calls(&self) -> usize {
@@ -240,6 +261,12 @@ impl Supervisor {
             return Err(ApiError::unavailable(
                 "The server is shutting down and takes no new calls. Try again in a moment.",
                 5,
+            ));
+        }
+        if self.room().is_short() {
+            return Err(ApiError::unavailable(
+                format!("{} Try again later.", self.room().sentence()),
+                30,
             ));
         }
         schedule::check(request.scheduled_at, clock::wall())?;
@@ -280,6 +307,7 @@ impl Supervisor {
         let (stored, creation, answer) = self.keep(stored, warnings, idempotency, at).await?;
         match creation {
             Creation::Created { .. } => {
+                call_created(line.name());
                 self.launch(stored, line, None);
                 Ok(CreateAnswer::Created(answer))
             }
@@ -461,18 +489,4 @@ fn new_call_id(at: jiff::Timestamp) -> Result<CallId, ApiError> {
     getrandom::fill(&mut random).map_err(|_| ApiError::internal())?;
     let ms = u64::try_from(at.as_millisecond()).unwrap_or(0);
     Ok(CallId::new(ms, u128::from_le_bytes(random)))
-}
-
-/// Runs a store operation on a thread that may wait.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
-) -> Result<T, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => {
-            tracing::error!(%error, "the store failed");
-            Err(ApiError::internal())
-        }
-        Err(_) => Err(ApiError::internal()),
-    }
 }

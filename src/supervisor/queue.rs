@@ -148,6 +148,11 @@ impl Queue {
         Some(self.place(account))
     }
 
+    /// Returns how many places are taken.
+    pub(super) fn running(&self) -> usize {
+        self.lock().running
+    }
+
     /// Returns at which place of the queue each waiting call stands, from 1.
     pub(super) fn positions(&self) -> HashMap<CallId, u32> {
         let state = self.lock();

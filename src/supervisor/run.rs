@@ -7,7 +7,7 @@ use std::{
 };
 
 use call::End;
-use protocol::rest;
+use protocol::{ids::CallId, rest};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,8 @@ use crate::{
     line::{DialRequest, Line},
     private::Private,
     provider::{SttOptions, TtsOptions, deaf::Deaf},
-    store::{Attachment, StoredCall},
+    store::{Attachment, Finish, StoredCall},
+    watch,
 };
 
 /// What a call needs to come to its end.
@@ -33,6 +34,10 @@ struct Started {
     /// For one that cannot wait for its turn.
     place: Option<Place>,
 }
+/// How long the start of the program waits for the ends of the last run's calls.
+const ENDINGS: Duration = Duration::from_secs(10);
+/// The pause before the end of a call is written once more.
+const KEEP_AGAIN: Duration = Duration::from_secs(2);
 
 impl Supervisor {
     /// Brings back the calls that a stopped or killed process left: queued ones are dispatched when they are due, unless
@@ -44,6 +49,7 @@ impl Supervisor {
         let store = self.store().clone();
         let left = blocking(move || store.unfinished_calls()).await?;
         let (mut queued, mut ended) = (0, 0);
+        let mut endings = Vec::new();
         for stored in left {
             let lines = &self.0.parts.lines;
             let line = lines.iter().find(|line| line.name() == stored.call.line);
@@ -61,17 +67,27 @@ impl Supervisor {
                     if !matches!(mended, Ok(Ok(()))) {
                         tracing::warn!(call = %stored.call.call_id, "its recording could not be mended");
                     }
-                    let feed = self.bus().open(&stored.call.call_id, &stored.account);
                     let ending = if missed {
                         finish::missed()
                     } else {
                         finish::interrupted_by_restart()
                     };
-                    self.end(&stored, &feed, ending).await;
-                    feed.close();
-                    self.bus().forget(&stored.call.call_id);
+                    let this = self.clone();
+                    endings.push(self.0.tasks.spawn(async move {
+                        let feed = this.bus().open(&stored.call.call_id, &stored.account);
+                        this.end(&stored, &feed, ending).await;
+                        feed.close();
+                        this.bus().forget(&stored.call.call_id);
+                    }));
                 }
             }
+        }
+        // On a full disk they are ended when there is room; that is no reason not to start.
+        let all = futures_util::future::join_all(endings);
+        if clock::timeout(ENDINGS, all).await.is_none() {
+            tracing::error!(
+                "not all calls of the last run could be ended yet; it is tried again and again"
+            );
         }
         Ok((queued, ended))
     }
@@ -239,6 +255,7 @@ impl Supervisor {
             feed: feed.clone(),
             store: parts.store.clone(),
             recording: self.recording_path(&id),
+            room: self.room().clone(),
         });
         let call_parts = CallParts {
             line,
@@ -300,28 +317,19 @@ impl Supervisor {
     /// Ends the record, tells whoever watches, and keeps the live events.
     async fn end(&self, stored: &StoredCall, feed: &Arc<Feed>, ending: finish::Ending) {
         let id = stored.call.call_id.clone();
-        let store = self.store().clone();
         let at = clock::wall();
-        let give_back = ending.give_back;
-        let key = id.clone();
-        let replay = ending.replay.clone();
-        let finished = blocking(move || {
-            if let Some(replay) = replay {
-                store.save(&key, Attachment::Events, replay.as_bytes())?;
-            }
-            store.finish_call(&key, give_back, at, &mut |stored| {
-                ending.apply(&mut stored.call, at);
-            })
-        })
-        .await;
-        let Ok(finished) = finished else {
+        let Some(finished) = self.keep_end(&id, Arc::new(ending), at).await else {
             tracing::error!(call = %id, "the end of a call could not be kept; the next start will mend its record");
             return;
         };
         let (status, outcome) = (finished.call.call.status, finished.call.call.outcome);
         tracing::info!(call = %id, %status, ?outcome, "a call ended");
+        watch::call_ended(&finished.call.call);
         finish::announce(feed, &finished.call.call, at);
         let lines: Vec<_> = feed.read(0, usize::MAX).events;
+        if let Some(tracer) = &self.0.parts.watch.tracer {
+            tracer.trace(&finished.call.call, &lines);
+        }
         let store = self.store().clone();
         let log = lines.join("\n");
         if blocking(move || store.save(&id, Attachment::Feed, log.as_bytes()))
@@ -329,6 +337,40 @@ impl Supervisor {
             .is_err()
         {
             tracing::warn!("the live events of an ended call could not be kept");
+        }
+    }
+
+    /// Writes the end into the record. While the disk is full it is tried again, for what the call brought is only here.
+    async fn keep_end(
+        &self,
+        id: &CallId,
+        ending: Arc<finish::Ending>,
+        at: jiff::Timestamp,
+    ) -> Option<Finish> {
+        loop {
+            let (store, key, ending) = (self.store().clone(), id.clone(), ending.clone());
+            let kept = tokio::task::spawn_blocking(move || {
+                if let Some(replay) = &ending.replay
+                    && let Err(error) = store.save(&key, Attachment::Events, replay.as_bytes())
+                {
+                    tracing::warn!(call = %key, %error, "a call cannot be replayed");
+                }
+                store.finish_call(&key, ending.give_back, at, &mut |stored| {
+                    ending.apply(&mut stored.call, at);
+                })
+            });
+            match kept.await {
+                Ok(Ok(finished)) => return Some(finished),
+                Ok(Err(error)) => {
+                    watch::store_failed();
+                    tracing::error!(call = %id, %error, "the end of a call could not be kept");
+                    if !error.is_of_the_disk() || self.is_draining() {
+                        return None;
+                    }
+                    clock::sleep(KEEP_AGAIN).await;
+                }
+                Err(_) => return None,
+            }
         }
     }
 }

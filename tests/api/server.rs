@@ -10,12 +10,14 @@ use agentphone::{
     },
     bus::Bus,
     driver::clock,
+    net::guard::Guard,
     provider::scripted::{
         ScriptedModel, ScriptedReply, ScriptedSpeechToText, ScriptedTextToSpeech,
     },
-    server::{App, Settings, serve},
+    server::{App, Doors, Settings, serve},
     store::{DataFolder, KeyId, RedbStore, Secret, Store},
     supervisor::{self, Parts, Policy, Supervisor},
+    watch::Watch,
 };
 use protocol::{
     ids::{AccountId, KeyMode},
@@ -36,6 +38,8 @@ pub(crate) struct Options {
     pub(crate) policy: Policy,
     /// The payment service.
     pub(crate) stripe: Option<stripe::Options>,
+    pub(crate) doors: Doors,
+    pub(crate) watch: Watch,
 }
 
 impl Default for Options {
@@ -47,6 +51,8 @@ impl Default for Options {
             max_concurrent: 50,
             policy: Policy::default(),
             stripe: None,
+            doors: Doors::default(),
+            watch: Watch::default(),
         }
     }
 }
@@ -104,6 +110,7 @@ impl Server {
             )])),
             tts: Arc::new(ScriptedTextToSpeech::new(Duration::ZERO)),
             reader: None,
+            watch: options.watch,
             settings: supervisor::Settings {
                 max_concurrent: options.max_concurrent,
                 policy: options.policy,
@@ -127,6 +134,8 @@ impl Server {
                     Arc::new(Stripe::new(options).unwrap()) as Arc<dyn PaymentService>
                 }),
             ),
+            guard: Guard::default(),
+            doors: options.doors,
         };
         let shutdown = CancellationToken::new();
         let app = App::new(supervisor.clone(), secret.clone(), settings);

@@ -15,6 +15,7 @@ use agentphone::{
     },
     store::{KeyId, RedbStore, Store},
     supervisor::{Caller, CreateAnswer, Parts, Policy, Settings, Supervisor},
+    watch::{Watch, room::Room},
 };
 use protocol::{control, ids::CallId, rest};
 use tempfile::TempDir;
@@ -33,6 +34,7 @@ pub(crate) struct Setup {
     pub(crate) policy: Policy,
     pub(crate) call: call::CallConfig,
     pub(crate) credits: u32,
+    pub(crate) room: Room,
 }
 
 impl Default for Setup {
@@ -50,6 +52,7 @@ impl Default for Setup {
             policy: Policy::default(),
             call: call::CallConfig::default(),
             credits: 5,
+            room: Room::default(),
         }
     }
 }
@@ -105,6 +108,10 @@ impl Setup {
             llm,
             tts,
             reader: self.reader,
+            watch: Watch {
+                room: self.room,
+                tracer: None,
+            },
             settings: Settings {
                 max_concurrent: self.max_concurrent,
                 policy: self.policy,

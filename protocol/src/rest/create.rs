@@ -67,7 +67,7 @@ pub struct CreateCall {
     pub max_duration_seconds: u32,
     /// What to do when a voice mailbox answers.
     pub voicemail: Voicemail,
-    /// Where the requester wants to be told; kept, not acted on.
+    /// Where the requester wants to be told what happens to the call; the account's own address when absent.
     pub webhook_url: Option<String>,
     /// Kept and given back, never looked at.
     pub metadata: Option<Map<String, Value>>,
@@ -169,9 +169,6 @@ impl CreateCall {
         call.transfer_to = transfer_to
             .map(|value| number("transfer_to", &value, offer))
             .transpose()?;
-        if call.webhook_url.is_some() {
-            fields.warn("'webhook_url' is kept, but this version sends no webhooks: poll the call or follow its live socket.");
-        }
         Ok(Parsed {
             call,
             warnings: fields.into_warnings(),

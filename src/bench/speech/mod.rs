@@ -208,7 +208,7 @@ mod tests {
         // The last word came with the end only.
         let good = measured("a table please");
         assert_eq!(word_delays(&utterance, &good), [ms(103), ms(203)]);
-        assert_eq!(word_delays(&utterance, &measured("a cable")), []);
+        assert!(word_delays(&utterance, &measured("a cable")).is_empty());
         let summary = Summary::of(std::slice::from_ref(&utterance), &[good], |_| true);
         assert_eq!(summary.final_ms.p50, Some(20.0));
         assert_eq!(summary.partial_ms.count, 2);

@@ -10,6 +10,7 @@ use super::{
         CALLS, CALLS_BY_ACCOUNT, CALLS_BY_STATUS, EVENTS, FEEDS, Records, UNFINISHED, decode, get,
         put, read,
     },
+    webhooks,
 };
 use crate::store::{
     AccountId, Attachment, CallId, Creation, Entry, Finish, Idempotency, ListCalls, Page, Recall,
@@ -248,7 +249,7 @@ fn fetch(tx: &ReadTransaction, ids: &[String]) -> Result<Vec<StoredCall>, StoreE
         .collect()
 }
 
-fn existing(tx: &WriteTransaction, id: &CallId) -> Result<StoredCall, StoreError> {
+pub(super) fn existing(tx: &WriteTransaction, id: &CallId) -> Result<StoredCall, StoreError> {
     get(&tx.open_table(CALLS)?, id.as_str())?
         .ok_or_else(|| StoreError::not_found(format!("There is no call {id}.")))
 }
@@ -276,6 +277,7 @@ pub(super) fn write(
     let (account, id) = (new.account.as_str(), new.call.call_id.as_str());
     let status = new.call.status;
     put(tx, CALLS, id, new)?;
+    webhooks::note(tx, old, new)?;
     if old.is_none_or(|old| old.call.status != status) {
         let mut by_status = tx.open_table(CALLS_BY_STATUS)?;
         if let Some(old) = old {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::{
     calls,
     tables::{CALLS, DO_NOT_CALL, EVENTS, FEEDS, WORDS_BY_END, decode, encode, get},
+    webhooks,
 };
 use crate::store::{AccountId, Blocked, CallId, Forget, StoreError, StoredCall};
 
@@ -88,6 +89,8 @@ pub(super) fn forget(
         for table in [FEEDS, EVENTS] {
             tx.open_table(table)?.remove(id.as_str())?;
         }
+        // They hold the call as it was.
+        webhooks::forget(tx, id)?;
         if let Some(ended) = old.call.ended_at {
             tx.open_table(WORDS_BY_END)?
                 .remove((ended.unix_ms(), id.as_str()))?;

@@ -73,11 +73,29 @@ pub(super) const WORDS_BY_END: TableDefinition<'_, (i64, &str), ()> =
 pub(super) const DO_NOT_CALL: TableDefinition<'_, (&str, &str), &[u8]> =
     TableDefinition::new("do_not_call");
 
+/// Account id → where it wants webhooks.
+pub(super) const WEBHOOK_SETTINGS: Records = TableDefinition::new("webhook_settings");
+/// (Call id, place among its events from 1) → event.
+pub(super) const WEBHOOKS: TableDefinition<'_, (&str, u32), &[u8]> =
+    TableDefinition::new("webhooks");
+/// (Call id, place) → (milliseconds since 1970 of the next attempt, lane), of events that wait.
+pub(super) const WEBHOOKS_WAITING: TableDefinition<'_, (&str, u32), (i64, &str)> =
+    TableDefinition::new("webhooks_waiting");
+
 /// Makes every table, so that readers never meet a missing one, and checks the version.
 pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
     let found = check_schema(tx)?;
     for records in [
-        ACCOUNTS, KEYS, CALLS, FEEDS, EVENTS, CHECKOUTS, OFFERED, PURCHASES, REVERSALS,
+        ACCOUNTS,
+        KEYS,
+        CALLS,
+        FEEDS,
+        EVENTS,
+        CHECKOUTS,
+        OFFERED,
+        PURCHASES,
+        REVERSALS,
+        WEBHOOK_SETTINGS,
     ] {
         tx.open_table(records)?;
     }
@@ -90,6 +108,8 @@ pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
     tx.open_table(UNFINISHED)?;
     tx.open_table(ANSWERS)?;
     tx.open_table(ANSWERS_BY_TIME)?;
+    tx.open_table(WEBHOOKS)?;
+    tx.open_table(WEBHOOKS_WAITING)?;
     tx.open_table(PURCHASE_REFERENCES)?;
     tx.open_table(WORDS_BY_END)?;
     tx.open_table(DO_NOT_CALL)?;
@@ -120,6 +140,11 @@ fn check_schema(tx: &WriteTransaction) -> Result<Option<u32>, StoreError> {
              newer one."
         ))),
     }
+}
+
+/// Writes the version that is there once more.
+pub(super) fn check(tx: &WriteTransaction) -> Result<(), StoreError> {
+    set_schema(tx, SCHEMA)
 }
 
 /// Writes the version of the tables.

@@ -152,10 +152,6 @@ impl Fields {
         }
     }
 
-    pub(in crate::rest) fn warn(&mut self, sentence: &str) {
-        self.warnings.push(sentence.to_owned());
-    }
-
     /// Takes over the warnings of an object inside this one.
     pub(in crate::rest) fn adopt_warnings(&mut self, inner: Self) {
         self.warnings.append(&mut inner.into_warnings());

@@ -1,0 +1,24 @@
+//! The program as its operator has it: told, watched, encrypted, out of room. Each test runs the real thing.
+#![expect(
+    clippy::unwrap_used,
+    reason = "whatever is missing here fails the test that asked for it"
+)]
+
+#[path = "../process/mod.rs"]
+mod process;
+#[path = "../process/receiver.rs"]
+mod receiver;
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod client;
+mod openapi;
+mod room;
+mod running;
+mod tls;
+mod watched;
+mod webhooks;
