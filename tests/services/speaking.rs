@@ -300,7 +300,8 @@ async fn the_greeting_is_made_while_the_phone_rings() {
     }
     .start();
     let id = engine.create().await;
-    server.asked_for("Hello there.").await;
+    // Its first clause.
+    server.asked_for("Good evening,").await;
     assert_eq!(engine.stored(&id).status, rest::Status::Dialing);
     let canceled = engine.supervisor.cancel(&engine.caller.account, &id, true);
     canceled.await.expect("as the test set it up");
