@@ -6,6 +6,8 @@ pub mod ids;
 pub mod language;
 pub mod phone;
 pub mod rest;
+pub mod sdp;
 pub mod stripe;
+pub mod telephone_event;
 pub mod twilio;
 pub mod webhook;
