@@ -9,8 +9,8 @@ use std::{
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use media::{
-    Codec, Doubler, Downlink, DownlinkConfig, FRAME, FRAME_TIME, Mark, Packet, Resampler, Uplink,
-    UplinkConfig,
+    Codec, Doubler, Downlink, DownlinkConfig, Encoder, FRAME, FRAME_TIME, Law, MAX_PAYLOAD, Mark,
+    Packet, Resampler, Uplink, UplinkConfig,
     echo::EchoGuard,
     impair::{Echo, Noise},
     music::Music,
@@ -56,17 +56,52 @@ fn each<T: Copy>(c: &mut Criterion, name: &str, inputs: &[T], mut work: impl FnM
 }
 
 fn codecs(c: &mut Criterion) {
-    for (name, codec) in [("ulaw", Codec::Pcmu), ("alaw", Codec::Pcma)] {
+    for (name, law) in [("ulaw", Law::Mu), ("alaw", Law::A)] {
         let mut codes = [0; FRAME];
         each(c, &format!("g711/{name} encode"), &callee(), |frame| {
-            codec.encode(black_box(frame), &mut codes);
+            law.encode(black_box(frame), &mut codes);
             black_box(&codes);
         });
         let mut samples = [0; FRAME];
         let codes: [u8; FRAME] = std::array::from_fn(|n| n as u8);
         each(c, &format!("g711/{name} decode"), &[codes], |codes| {
-            codec.decode(black_box(codes), &mut samples);
+            law.decode(black_box(codes), &mut samples);
             black_box(&samples);
+        });
+    }
+}
+
+/// Codecs that remember: encoding alone, and the whole way from packet to frame less that of G.711 above.
+fn wide_codecs(c: &mut Criterion) {
+    let start = epoch();
+    for (name, codec) in [("g722", Codec::G722), ("opus", Codec::Opus)] {
+        let mut encoder = Encoder::new(codec);
+        let mut payload = [0; MAX_PAYLOAD];
+        each(c, &format!("codec/{name} encode"), &callee(), |frame| {
+            black_box(encoder.encode(black_box(frame), &mut payload));
+        });
+        let mut encoder = Encoder::new(codec);
+        let packets: Vec<Packet> = callee()
+            .iter()
+            .map(|frame| {
+                let mut payload = [0; MAX_PAYLOAD];
+                let length = encoder.encode(frame, &mut payload);
+                Packet::new(0, 0, &payload[..length]).expect("short enough")
+            })
+            .collect();
+        let mut uplink = Uplink::new(UplinkConfig::new(codec));
+        let mut n = 0_u32;
+        c.bench_function(&format!("whole/uplink by {name}, the callee talks"), |b| {
+            b.iter(|| {
+                let payload = packets[n as usize % packets.len()];
+                let timestamp = n.wrapping_mul(codec.frame_ticks());
+                let packet =
+                    Packet::new(n as u16, timestamp, payload.payload()).expect("as before");
+                let now = start + FRAME_TIME * n;
+                uplink.push(&packet, now);
+                n += 1;
+                black_box(uplink.tick(now, &[0; FRAME]).edges.len())
+            });
         });
     }
 }
@@ -165,7 +200,7 @@ fn echo(c: &mut Criterion) {
 /// Packets of these frames, and when they are sent.
 fn stream(frames: &[Frame], n: u32) -> Packet {
     let mut codes = [0; FRAME];
-    Codec::Pcmu.encode(&frames[n as usize % frames.len()], &mut codes);
+    Law::Mu.encode(&frames[n as usize % frames.len()], &mut codes);
     Packet::new(n as u16, n.wrapping_mul(160), &codes).expect("short enough")
 }
 
@@ -219,5 +254,13 @@ fn whole(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, codecs, resampling, detection, echo, whole);
+criterion_group!(
+    benches,
+    codecs,
+    wide_codecs,
+    resampling,
+    detection,
+    echo,
+    whole
+);
 criterion_main!(benches);

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::{Codec, FRAME, Packet, mix, resample::RateError, wire_time};
+use crate::{Codec, Encoder, FRAME, MAX_PAYLOAD, Packet, mix, resample::RateError, wire_time};
 
 mod keys;
 mod queue;
@@ -78,6 +78,7 @@ pub struct DownlinkTick<'a> {
 #[derive(Debug)]
 pub struct Downlink {
     codec: Codec,
+    encoder: Encoder,
     sequence: u16,
     timestamp: u32,
     queue: Queue,
@@ -100,6 +101,7 @@ impl Downlink {
         let samples = config.capacity.as_millis().min(3_600_000) as usize * 8;
         Self {
             codec: config.codec,
+            encoder: Encoder::new(config.codec),
             sequence: config.sequence,
             timestamp: config.timestamp,
             queue: Queue::new(samples),
@@ -131,6 +133,14 @@ impl Downlink {
     /// Returns `false` when too many marks wait for this one to be noted: say it again later.
     pub fn finish(&mut self, mark: Mark) -> bool {
         self.queue.finish(mark)
+    }
+
+    /// Goes over to another codec. Allocates.
+    pub fn set_codec(&mut self, codec: Codec) {
+        if codec != self.codec {
+            self.codec = codec;
+            self.encoder = Encoder::new(codec);
+        }
     }
 
     /// Stops speech at once: the next frame holds 5 ms of fade and no more. Nothing queued is lost, and more can
@@ -205,12 +215,12 @@ impl Downlink {
         if let Some(fade) = self.fade_out.take() {
             mix::add(&mut self.frame, &fade);
         }
-        let mut codes = [0; FRAME];
-        self.codec.encode(&self.frame, &mut codes);
-        let packet = Packet::new(self.sequence, self.timestamp, &codes)
-            .expect("a frame is shorter than the longest packet");
+        let mut payload = [0; MAX_PAYLOAD];
+        let length = self.encoder.encode(&self.frame, &mut payload);
+        let packet = Packet::new(self.sequence, self.timestamp, &payload[..length])
+            .expect("a payload is no longer than the longest");
         self.sequence = self.sequence.wrapping_add(1);
-        self.timestamp = self.timestamp.wrapping_add(FRAME as u32);
+        self.timestamp = self.timestamp.wrapping_add(self.codec.frame_ticks());
         DownlinkTick {
             packet,
             wire: &self.frame,

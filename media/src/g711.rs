@@ -6,6 +6,15 @@
 
 use crate::Codec;
 
+/// One of the two laws of G.711.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Law {
+    /// µ-law.
+    Mu,
+    /// A-law.
+    A,
+}
+
 /// Added to a magnitude before its µ-law segment is found, so that segments start at powers of two.
 const ULAW_BIAS: i32 = 132;
 /// The largest magnitude that µ-law carries; larger ones are clipped to it.
@@ -31,19 +40,22 @@ static ALAW: [i16; 256] = {
     entries
 };
 
-impl Codec {
-    /// Samples per second on the wire; also the rate of packet timestamps.
+impl Law {
+    /// Returns the codec of this law.
     #[must_use]
-    pub const fn rate(self) -> u32 {
-        8000
+    pub const fn codec(self) -> Codec {
+        match self {
+            Self::Mu => Codec::Pcmu,
+            Self::A => Codec::Pcma,
+        }
     }
 
     /// The byte that stands for silence: 0xFF in µ-law (exactly 0), 0xD5 in A-law (8, its smallest step).
     #[must_use]
     pub const fn silence(self) -> u8 {
         match self {
-            Self::Pcmu => 0xFF,
-            Self::Pcma => 0xD5,
+            Self::Mu => 0xFF,
+            Self::A => 0xD5,
         }
     }
 
@@ -51,8 +63,8 @@ impl Codec {
     #[must_use]
     pub const fn encode_sample(self, sample: i16) -> u8 {
         match self {
-            Self::Pcmu => ulaw_compress(sample),
-            Self::Pcma => alaw_compress(sample),
+            Self::Mu => ulaw_compress(sample),
+            Self::A => alaw_compress(sample),
         }
     }
 
@@ -60,24 +72,24 @@ impl Codec {
     #[must_use]
     pub fn decode_byte(self, code: u8) -> i16 {
         match self {
-            Self::Pcmu => ULAW[usize::from(code)],
-            Self::Pcma => ALAW[usize::from(code)],
+            Self::Mu => ULAW[usize::from(code)],
+            Self::A => ALAW[usize::from(code)],
         }
     }
 
     /// Encodes as many samples as both slices have room for.
     pub fn encode(self, samples: &[i16], codes: &mut [u8]) {
         match self {
-            Self::Pcmu => encode_with(ulaw_compress, samples, codes),
-            Self::Pcma => encode_with(alaw_compress, samples, codes),
+            Self::Mu => encode_with(ulaw_compress, samples, codes),
+            Self::A => encode_with(alaw_compress, samples, codes),
         }
     }
 
     /// Decodes as many bytes as both slices have room for.
     pub fn decode(self, codes: &[u8], samples: &mut [i16]) {
         let table = match self {
-            Self::Pcmu => &ULAW,
-            Self::Pcma => &ALAW,
+            Self::Mu => &ULAW,
+            Self::A => &ALAW,
         };
         for (sample, code) in samples.iter_mut().zip(codes) {
             *sample = table[usize::from(*code)];
@@ -167,8 +179,8 @@ mod tests {
             (i16::MAX, 0x80, 32_124),
             (i16::MIN, 0x00, -32_124),
         ];
-        check(Codec::Pcmu, &points);
-        assert_eq!(Codec::Pcmu.decode_byte(0x7F), 0, "negative zero");
+        check(Law::Mu, &points);
+        assert_eq!(Law::Mu.decode_byte(0x7F), 0, "negative zero");
     }
 
     #[test]
@@ -182,46 +194,43 @@ mod tests {
             (i16::MAX, 0xAA, 32_256),
             (i16::MIN, 0x2A, -32_256),
         ];
-        check(Codec::Pcma, &points);
+        check(Law::A, &points);
     }
 
-    fn check(codec: Codec, points: &[Point]) {
+    fn check(law: Law, points: &[Point]) {
         for (sample, code, decoded) in points {
-            assert_eq!(codec.encode_sample(*sample), *code, "{codec:?} {sample}");
-            assert_eq!(codec.decode_byte(*code), *decoded, "{codec:?} {code:#x}");
+            assert_eq!(law.encode_sample(*sample), *code, "{law:?} {sample}");
+            assert_eq!(law.decode_byte(*code), *decoded, "{law:?} {code:#x}");
         }
     }
 
     #[test]
     fn every_code_survives_a_round_trip() {
         for code in 0..=u8::MAX {
-            let again = Codec::Pcmu.encode_sample(Codec::Pcmu.decode_byte(code));
+            let again = Law::Mu.encode_sample(Law::Mu.decode_byte(code));
             let expected = if code == 0x7F { 0xFF } else { code };
             assert_eq!(again, expected, "µ-law: the two zeros are one");
-            assert_eq!(
-                Codec::Pcma.encode_sample(Codec::Pcma.decode_byte(code)),
-                code
-            );
+            assert_eq!(Law::A.encode_sample(Law::A.decode_byte(code)), code);
         }
     }
 
     #[test]
     fn the_error_stays_within_half_a_step_of_the_segment() {
         for sample in (i16::MIN..=i16::MAX).step_by(7) {
-            for codec in [Codec::Pcmu, Codec::Pcma] {
-                let back = i32::from(codec.decode_byte(codec.encode_sample(sample)));
+            for law in [Law::Mu, Law::A] {
+                let back = i32::from(law.decode_byte(law.encode_sample(sample)));
                 let error = (back - i32::from(sample)).abs();
                 let allowed = i32::from(sample).abs() / 16 + 16;
                 let clipped = i32::from(sample).abs() > 32_000;
-                assert!(error <= allowed || clipped, "{codec:?} {sample} -> {back}");
+                assert!(error <= allowed || clipped, "{law:?} {sample} -> {back}");
             }
         }
     }
 
     #[test]
     fn silence_is_the_code_of_zero() {
-        for codec in [Codec::Pcmu, Codec::Pcma] {
-            assert_eq!(codec.silence(), codec.encode_sample(0));
+        for law in [Law::Mu, Law::A] {
+            assert_eq!(law.silence(), law.encode_sample(0));
         }
     }
 }

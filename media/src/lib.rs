@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
+mod codec;
 pub mod downlink;
 mod dsp;
 pub mod echo;
 mod g711;
+mod g722;
 pub mod impair;
 pub mod mix;
 pub mod music;
+mod opus;
 mod packet;
 pub mod pitch;
 pub mod recording;
@@ -24,8 +27,10 @@ pub mod uplink;
 pub mod vad;
 pub mod wav;
 
+pub use codec::{Codec, Encoder};
 pub use downlink::{Downlink, DownlinkConfig, DownlinkTick, Mark, Progress};
-pub use packet::{Codec, MAX_PAYLOAD, Packet};
+pub use g711::Law;
+pub use packet::{MAX_PAYLOAD, Packet};
 pub use resample::{Doubler, Resampler};
 pub use uplink::{Edge, Prosody, Tone, Uplink, UplinkConfig, UplinkStats, UplinkTick};
 

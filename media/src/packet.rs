@@ -3,15 +3,6 @@
 /// The most bytes a packet carries: 60 ms of G.711, or 20 ms of any codec we speak.
 pub const MAX_PAYLOAD: usize = 480;
 
-/// How sound is encoded on the line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// G.711 µ-law, 8 kHz.
-    Pcmu,
-    /// G.711 A-law, 8 kHz.
-    Pcma,
-}
-
 /// A packet of encoded sound. Fixed size, so that queues of them never allocate.
 #[derive(Clone, Copy)]
 pub struct Packet {
@@ -20,6 +11,8 @@ pub struct Packet {
     /// Sampling instant of the first sample in clock ticks of the codec, wraps (RFC 3550).
     pub timestamp: u32,
     len: u16,
+    /// The level of comfort noise, in dB below full scale, in place of sound.
+    noise: Option<u8>,
     bytes: [u8; MAX_PAYLOAD],
 }
 
@@ -33,8 +26,27 @@ impl Packet {
             sequence,
             timestamp,
             len: payload.len() as u16,
+            noise: None,
             bytes,
         })
+    }
+
+    /// Makes a packet that says that nothing follows but noise (RFC 3389) of `level` dB below full scale.
+    #[must_use]
+    pub const fn comfort_noise(sequence: u16, timestamp: u32, level: u8) -> Self {
+        Self {
+            sequence,
+            timestamp,
+            len: 0,
+            noise: Some(level),
+            bytes: [0; MAX_PAYLOAD],
+        }
+    }
+
+    /// Returns the level of comfort noise in dB below full scale, when the packet stands for that.
+    #[must_use]
+    pub const fn noise(&self) -> Option<u8> {
+        self.noise
     }
 
     /// Returns the encoded sound.

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::{
-    Codec, Edge, FRAME, FRAME_TIME, Packet, Uplink, UplinkConfig, impair::Noise,
+    Codec, Edge, FRAME, FRAME_TIME, Law, Packet, Uplink, UplinkConfig, impair::Noise,
     uplink::JitterConfig, wav,
 };
 
@@ -98,7 +98,7 @@ impl Ear {
         sent: &[i16; FRAME],
     ) -> Vec<(Duration, Edge)> {
         let mut codes = [0; FRAME];
-        Codec::Pcmu.encode(heard, &mut codes);
+        Law::Mu.encode(heard, &mut codes);
         let packet = Packet::new(self.tick as u16, self.tick * FRAME as u32, &codes).unwrap();
         let now = self.start + FRAME_TIME * self.tick;
         self.tick += 1;

@@ -9,6 +9,8 @@ mod conceal;
 mod delay;
 mod edges;
 mod jitter;
+mod noise;
+mod ordered;
 mod prosody;
 
 pub use edges::{Edge, Tone};
@@ -106,6 +108,11 @@ impl Uplink {
             frame: [0; FRAME],
             heard: Vec::with_capacity(MAX_EDGES),
         }
+    }
+
+    /// Goes over to another codec. Allocates.
+    pub fn set_codec(&mut self, codec: Codec) {
+        self.jitter.set_codec(codec);
     }
 
     /// Takes a packet that arrived at `now`, in whatever order.

@@ -11,7 +11,8 @@ use std::{
 
 use call::{ClauseId, Event, Generation, LineEvent, PlayoutEvent, SpeechEvent};
 use media::{
-    Downlink, DownlinkConfig, FRAME, FRAME_TIME, Mark, Packet, Uplink, UplinkConfig, WIDE_FRAME,
+    Codec, Downlink, DownlinkConfig, Encoder, FRAME, FRAME_TIME, MAX_PAYLOAD, Mark, Packet, Uplink,
+    UplinkConfig, WIDE_FRAME,
 };
 use tokio::sync::mpsc;
 
@@ -29,7 +30,8 @@ const MEDIA_LOST_AFTER: Duration = Duration::from_secs(20);
 pub(super) struct Sound {
     uplink: Uplink,
     downlink: Downlink,
-    codec: media::Codec,
+    /// For sound that is sent ahead.
+    encoder: Encoder,
     /// For a line that holds what it is sent.
     ahead: Option<Ahead>,
     out: mpsc::Sender<LegCommand>,
@@ -84,7 +86,7 @@ impl Sound {
                 paused: ahead.is_none(),
                 ..DownlinkConfig::new(codec)
             }),
-            codec,
+            encoder: Encoder::new(codec),
             ahead,
             out: leg.commands.clone(),
             waiting: VecDeque::new(),
@@ -95,6 +97,13 @@ impl Sound {
             media_lost: false,
             packets_dropped: 0,
         }
+    }
+
+    /// Goes over to the codec that the line has agreed upon.
+    pub(super) fn set_codec(&mut self, codec: Codec) {
+        self.uplink.set_codec(codec);
+        self.downlink.set_codec(codec);
+        self.encoder = Encoder::new(codec);
     }
 
     /// Takes a packet from the line.
@@ -306,10 +315,10 @@ impl Sound {
                 None => break,
             };
             let (samples, mark) = ahead.send(frame, now);
-            let mut codes = [0; FRAME];
-            self.codec.encode(&samples, &mut codes);
-            let packet =
-                Packet::new(0, 0, &codes).expect("a frame is shorter than the longest packet");
+            let mut payload = [0; MAX_PAYLOAD];
+            let length = self.encoder.encode(&samples, &mut payload);
+            let packet = Packet::new(0, 0, &payload[..length])
+                .expect("a payload is no longer than the longest");
             self.send(LegCommand::Packet(packet));
             if let Some(mark) = mark {
                 self.send(LegCommand::Mark(mark));

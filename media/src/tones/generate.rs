@@ -2,8 +2,6 @@
 
 use std::{f64::consts::TAU, time::Duration};
 
-use crate::Codec;
-
 /// Frequencies of the rows of the keypad, in Hz (ITU-T Q.23).
 pub(super) const ROWS: [f64; 4] = [697.0, 770.0, 852.0, 941.0];
 /// Frequencies of its columns, in Hz.
@@ -153,7 +151,7 @@ impl Generator {
     fn next_sample(&mut self) -> Option<i16> {
         let segment = self.segments[..self.count].get(self.index)?;
         let edge = self.at.min(segment.samples - 1 - self.at).min(EDGE);
-        let time = f64::from(self.at) / f64::from(Codec::Pcmu.rate());
+        let time = f64::from(self.at) / 8_000.0;
         let value: f64 = segment
             .tones
             .iter()

@@ -1,13 +1,14 @@
 //! The jitter buffer: packets in any order, at any time; 160 samples out at every tick.
 //!
 //! It keeps *samples*, placed by timestamp in a ring of half a second, so packets of any length, doubled, swapped or
-//! overlapping need no special case, and a flood cannot grow it. The delay follows the network (see [`Delay`]):
+//! overlapping need no special case, and a flood cannot grow it. Packets of codecs that remember are decoded when their
+//! time has come (see [`Ordered`]); their places are taken before. The delay follows the network (see [`Delay`]):
 //! it grows by waiting when nothing is there, and shrinks by leaving out sound in quiet moments.
 
 use std::time::{Duration, Instant};
 
-use super::{conceal::Conceal, delay::Delay};
-use crate::{Codec, FRAME, Packet, wire_time};
+use super::{conceal::Conceal, delay::Delay, noise::ComfortNoise, ordered::Ordered};
+use crate::{Codec, FRAME, Law, Packet, wire_time};
 
 /// Samples in the ring: 512 ms.
 const RING: usize = 4096;
@@ -53,12 +54,25 @@ pub struct JitterStats {
     pub late: u64,
     /// Packets that were not believed: empty, or with a timestamp from nowhere.
     pub rejected: u64,
+    /// Frames that were lost and mended from the packet after them.
+    pub recovered: u64,
     /// Frames of which at least a part had to be made up while sound was due.
     pub concealed: u64,
     /// Samples left out to shorten the delay.
     pub dropped: u64,
     /// Frames put in to lengthen it.
     pub inserted: u64,
+}
+
+/// Where samples that a decoder gives come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// Their packet.
+    Packet,
+    /// The packet after theirs, which was lost.
+    Recovered,
+    /// The past alone.
+    Guessed,
 }
 
 /// What a tick's frame is made of.
@@ -76,10 +90,15 @@ pub(crate) enum Pulled {
 #[derive(Debug)]
 pub(crate) struct Jitter {
     codec: Codec,
+    decoding: Decoding,
     config: JitterConfig,
     samples: Box<[i16; RING]>,
     present: [u64; RING / 64],
+    /// Of those present, the ones that a decoder made up.
+    guessed: [u64; RING / 64],
     conceal: Conceal,
+    /// What is heard while the sender says that nothing is.
+    noise: ComfortNoise,
     delay: Delay,
     /// The instant from which arrivals are counted: that of the first packet.
     origin: Option<Instant>,
@@ -100,14 +119,35 @@ pub(crate) struct Jitter {
     stats: JitterStats,
 }
 
+/// How packets become samples.
+#[derive(Debug)]
+enum Decoding {
+    /// At once, byte by byte.
+    AtOnce(Law),
+    /// In order.
+    InOrder(Box<Ordered>),
+}
+
+impl Decoding {
+    fn of(codec: Codec) -> Self {
+        match codec.law() {
+            Some(law) => Self::AtOnce(law),
+            None => Self::InOrder(Box::new(Ordered::new(codec))),
+        }
+    }
+}
+
 impl Jitter {
     pub(crate) fn new(codec: Codec, config: JitterConfig) -> Self {
         Self {
             codec,
+            decoding: Decoding::of(codec),
             config,
             samples: Box::new([0; RING]),
             present: [0; RING / 64],
+            guessed: [0; RING / 64],
             conceal: Conceal::new(),
+            noise: ComfortNoise::new(),
             delay: Delay::new(in_samples(config.initial)),
             origin: None,
             last: (0, 0, 0),
@@ -130,27 +170,44 @@ impl Jitter {
         wire_time(self.delay.target().max(0) as u64)
     }
 
+    /// Goes over to another codec: what comes is another stream.
+    pub(crate) fn set_codec(&mut self, codec: Codec) {
+        if codec != self.codec {
+            let stats = self.stats;
+            *self = Self::new(codec, self.config);
+            self.stats = stats;
+        }
+    }
+
     /// Takes a packet.
     pub(crate) fn push(&mut self, packet: &Packet, now: Instant) {
         self.stats.received += 1;
-        if packet.payload().is_empty() {
-            self.stats.rejected += 1;
+        if let Some(level) = packet.noise() {
+            self.noise.begin(level);
             return;
         }
+        let Some(length) = self.length(packet) else {
+            self.stats.rejected += 1;
+            return;
+        };
+        self.noise.end();
         let Some(origin) = self.origin else {
             self.origin = Some(now);
-            return self.restart(packet, 0);
+            return self.restart(packet, length, 0);
         };
         let arrival = in_samples(now.saturating_duration_since(origin));
         let (last_sent, last_timestamp, last_arrival) = self.last;
-        let step = i64::from(packet.timestamp.wrapping_sub(last_sent) as i32);
+        let ticks = i64::from(packet.timestamp.wrapping_sub(last_sent) as i32);
+        let step = ticks / self.codec.ticks_per_sample();
         let ahead = step - (arrival - last_arrival);
         if !(-LATE..=EARLY).contains(&ahead) {
-            let expected = self.candidate.replace(after(packet));
+            let ticks = self.codec.ticks_per_sample();
+            let after = packet.timestamp.wrapping_add((length * ticks) as u32);
+            let expected = self.candidate.replace(after);
             // Two in a row from the same nowhere: the sender started again.
-            let near = |from: u32| packet.timestamp.wrapping_sub(from) < EARLY as u32;
+            let near = |from: u32| packet.timestamp.wrapping_sub(from) < (EARLY * ticks) as u32;
             if expected.is_some_and(near) {
-                return self.restart(packet, arrival);
+                return self.restart(packet, length, arrival);
             }
             self.stats.rejected += 1;
             return;
@@ -161,7 +218,16 @@ impl Jitter {
             self.last = (packet.timestamp, timestamp, arrival);
         }
         self.delay.note(arrival, timestamp);
-        self.place(packet, timestamp);
+        self.place(packet, length, timestamp);
+    }
+
+    /// Returns how many samples of 8 kHz a packet holds; `None` when it holds none.
+    fn length(&self, packet: &Packet) -> Option<i64> {
+        let length = match &self.decoding {
+            Decoding::AtOnce(_) => packet.payload().len(),
+            Decoding::InOrder(ordered) => ordered.length(packet)?,
+        };
+        (length > 0).then_some(length as i64)
     }
 
     /// Makes the next 160 samples. `quiet`: the callee is silent, so sound may be left out or put in.
@@ -176,6 +242,7 @@ impl Jitter {
             return self.underrun(frame, excess);
         }
         self.catch_up();
+        self.decode_until(self.play + FRAME as i64);
         if quiet && excess < -SHORT {
             self.stats.inserted += 1;
             self.conceal.missing(frame);
@@ -189,9 +256,13 @@ impl Jitter {
     }
 
     /// Begins anew with `packet`, as if it were the first.
-    fn restart(&mut self, packet: &Packet, arrival: i64) {
-        let timestamp = i64::from(packet.timestamp);
+    fn restart(&mut self, packet: &Packet, length: i64, arrival: i64) {
+        let timestamp = i64::from(packet.timestamp) / self.codec.ticks_per_sample();
         self.present.fill(0);
+        self.guessed.fill(0);
+        if let Decoding::InOrder(ordered) = &mut self.decoding {
+            ordered.restart();
+        }
         self.delay = Delay::new(self.delay.target());
         self.delay.note(arrival, timestamp);
         self.last = (packet.timestamp, timestamp, arrival);
@@ -200,13 +271,12 @@ impl Jitter {
         self.end = timestamp;
         self.begun = timestamp;
         self.held = 0;
-        self.place(packet, timestamp);
+        self.place(packet, length, timestamp);
     }
 
-    /// Puts a packet's samples into the ring.
-    fn place(&mut self, packet: &Packet, timestamp: i64) {
-        let payload = packet.payload();
-        let end = timestamp + payload.len() as i64;
+    /// Puts a packet's samples into the ring, or takes their places there.
+    fn place(&mut self, packet: &Packet, length: i64, timestamp: i64) {
+        let end = timestamp + length;
         if end <= self.play {
             self.stats.late += 1;
             return;
@@ -214,14 +284,39 @@ impl Jitter {
         if end - self.play > RING as i64 {
             self.skip_to(end - RING as i64);
         }
+        if let Decoding::InOrder(ordered) = &self.decoding
+            && ordered.is_full()
+        {
+            self.stats.rejected += 1;
+            return;
+        }
         let mut new = false;
-        for (code, at) in payload.iter().zip(timestamp..) {
-            if at >= self.play && !self.has(at) {
-                let slot = slot(at);
-                self.samples[slot] = self.codec.decode_byte(*code);
-                self.present[slot / 64] |= 1 << (slot % 64);
-                new = true;
+        match &self.decoding {
+            Decoding::AtOnce(law) => {
+                let law = *law;
+                for (code, at) in packet.payload().iter().zip(timestamp..) {
+                    if at >= self.play && !self.has(at) {
+                        let slot = slot(at);
+                        self.samples[slot] = law.decode_byte(*code);
+                        self.present[slot / 64] |= 1 << (slot % 64);
+                        new = true;
+                    }
+                }
             }
+            Decoding::InOrder(_) => {
+                for at in timestamp.max(self.play)..end {
+                    if !self.has(at) {
+                        let slot = slot(at);
+                        self.present[slot / 64] |= 1 << (slot % 64);
+                        new = true;
+                    }
+                }
+            }
+        }
+        if let Decoding::InOrder(ordered) = &mut self.decoding
+            && new
+        {
+            ordered.insert(timestamp, length, packet);
         }
         self.end = self.end.max(end);
         if !new {
@@ -229,8 +324,40 @@ impl Jitter {
         }
     }
 
+    /// Decodes what is to be played before `limit`, and has the decoder mend what is missing there.
+    fn decode_until(&mut self, limit: i64) {
+        let Decoding::InOrder(ordered) = &mut self.decoding else {
+            return;
+        };
+        let (play, samples) = (self.play, &mut self.samples);
+        let (present, guessed) = (&mut self.present, &mut self.guessed);
+        let recovered = &mut self.stats.recovered;
+        ordered.decode_until(limit, |from, made, origin| {
+            for (sample, at) in made.iter().zip(from..) {
+                if at < play {
+                    continue;
+                }
+                let slot = slot(at);
+                let bit = 1 << (slot % 64);
+                samples[slot] = *sample;
+                present[slot / 64] |= bit;
+                if origin == Origin::Guessed {
+                    guessed[slot / 64] |= bit;
+                }
+            }
+            if origin == Origin::Recovered {
+                *recovered += 1;
+            }
+        });
+    }
+
     /// Nothing is there to play: waits for it, or moves on if that has lasted too long.
     fn underrun(&mut self, frame: &mut [i16; FRAME], excess: i64) -> Pulled {
+        if self.noise.fill(frame) {
+            self.play += FRAME as i64;
+            self.conceal.real(frame);
+            return Pulled::Real;
+        }
         let longest = in_samples(self.config.longest).min(MAX_HELD);
         if self.held < longest && excess < longest {
             self.held += FRAME as i64;
@@ -286,6 +413,7 @@ impl Jitter {
         if drop <= 0 || !here.chain(there).all(|at| self.has(at)) {
             return false;
         }
+        self.decode_until(self.play + drop + count);
         for (index, sample) in frame.iter_mut().enumerate() {
             let at = self.play + index as i64;
             let weight = (index + 1) as f32 / (FRAME + 1) as f32;
@@ -312,7 +440,9 @@ impl Jitter {
             let part = &mut frame[done..done + count];
             if real {
                 for (sample, at) in part.iter_mut().zip(at..) {
-                    *sample = self.samples[slot(at)];
+                    let slot = slot(at);
+                    *sample = self.samples[slot];
+                    lost |= self.guessed[slot / 64] >> (slot % 64) & 1 == 1;
                 }
                 self.conceal.real(part);
             } else {
@@ -339,10 +469,12 @@ impl Jitter {
     fn skip_to(&mut self, play: i64) {
         if play - self.play >= RING as i64 {
             self.present.fill(0);
+            self.guessed.fill(0);
         } else {
             for at in self.play..play {
                 let slot = slot(at);
                 self.present[slot / 64] &= !(1 << (slot % 64));
+                self.guessed[slot / 64] &= !(1 << (slot % 64));
             }
         }
         self.play = self.play.max(play);
@@ -352,11 +484,6 @@ impl Jitter {
 /// Returns the place of a timestamp in the ring.
 const fn slot(at: i64) -> usize {
     at.rem_euclid(RING as i64) as usize
-}
-
-/// Returns the timestamp that follows a packet.
-fn after(packet: &Packet) -> u32 {
-    packet.timestamp.wrapping_add(packet.payload().len() as u32)
 }
 
 /// A time in samples of 8 kHz.

@@ -258,7 +258,7 @@ fn the_wide_frame_is_the_wire_frame_two_milliseconds_later() {
     let (mut wire, mut wide) = (Vec::new(), Vec::new());
     for (index, frame) in (0_u32..).zip(speech("rms-hold").as_chunks::<FRAME>().0) {
         let mut codes = [0; FRAME];
-        Codec::Pcmu.encode(frame, &mut codes);
+        crate::Law::Mu.encode(frame, &mut codes);
         let now = start + FRAME_TIME * index;
         uplink.push(
             &Packet::new(index as u16, index * 160, &codes).unwrap(),
@@ -309,11 +309,8 @@ fn no_packets_make_it_panic() {
     let start = epoch();
     for seed in 0..60 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let codec = if random.bool() {
-            Codec::Pcmu
-        } else {
-            Codec::Pcma
-        };
+        let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::Opus];
+        let codec = codecs[random.usize(..codecs.len())];
         let mut uplink = Uplink::new(UplinkConfig::new(codec));
         let mut sent = [0; FRAME];
         for tick in 0..200 {

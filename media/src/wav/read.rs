@@ -1,6 +1,6 @@
 //! Reading: PCM of 8, 16, 24 and 32 bits, floats, µ-law and A-law, any channels, to mono sixteen bits.
 
-use crate::{Codec, resample};
+use crate::{Law, resample};
 
 const TAG_PCM: u16 = 1;
 const TAG_FLOAT: u16 = 3;
@@ -90,8 +90,8 @@ pub fn read(bytes: &[u8]) -> Result<Sound, WavError> {
         (TAG_FLOAT, 64) => {
             |b| from_float(f64::from_le_bytes(std::array::from_fn(|index| b[index])))
         }
-        (TAG_ALAW, 8) => |b| Codec::Pcma.decode_byte(b[0]),
-        (TAG_ULAW, 8) => |b| Codec::Pcmu.decode_byte(b[0]),
+        (TAG_ALAW, 8) => |b| Law::A.decode_byte(b[0]),
+        (TAG_ULAW, 8) => |b| Law::Mu.decode_byte(b[0]),
         _ => return Err(unsupported),
     };
     let width = usize::from(parts.bits / 8);

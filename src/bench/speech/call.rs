@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use media::{
-    Codec, Edge, FRAME, FRAME_TIME, Packet, Uplink, UplinkConfig, impair::Noise,
+    Codec, Edge, FRAME, FRAME_TIME, Law, Packet, Uplink, UplinkConfig, impair::Noise,
     uplink::JitterConfig,
 };
 
@@ -101,7 +101,7 @@ impl HeardCall {
         heard: &mut Heard,
     ) -> Result<(), String> {
         let mut codes = [0; FRAME];
-        Codec::Pcmu.encode(frame, &mut codes);
+        Law::Mu.encode(frame, &mut codes);
         let packet = Packet::new(self.tick as u16, self.tick * FRAME as u32, &codes)
             .expect("a frame fits into a packet");
         let now = self.start + FRAME_TIME * self.tick;

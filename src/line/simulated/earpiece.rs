@@ -5,7 +5,7 @@
 
 use std::collections::VecDeque;
 
-use media::{Codec, FRAME, Packet};
+use media::{FRAME, Law, Packet};
 
 /// Packets that must have come before sound begins: they even out 20 ms of jitter.
 pub(super) const DEPTH: usize = 2;
@@ -19,7 +19,7 @@ const PAUSE: u32 = 5;
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Earpiece {
-    codec: Codec,
+    law: Law,
     /// By sequence number, without gaps filled or doubles.
     waiting: VecDeque<Packet>,
     /// The sequence number to play next; `None` while the buffer fills.
@@ -28,9 +28,9 @@ pub(super) struct Earpiece {
 }
 
 impl Earpiece {
-    pub(super) fn new(codec: Codec) -> Self {
+    pub(super) fn new(law: Law) -> Self {
         Self {
-            codec,
+            law,
             waiting: VecDeque::with_capacity(MOST + 1),
             next: None,
             starved: 0,
@@ -77,7 +77,7 @@ impl Earpiece {
         self.starved = 0;
         let ahead = first.sequence.wrapping_sub(next);
         if ahead == 0 || usize::from(ahead) > MOST {
-            self.codec.decode(first.payload(), frame);
+            self.law.decode(first.payload(), frame);
             self.next = Some(first.sequence.wrapping_add(1));
             self.waiting.pop_front();
         } else {
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     fn packet(sequence: u16, value: i16) -> Packet {
-        let byte = Codec::Pcmu.encode_sample(value);
+        let byte = Law::Mu.encode_sample(value);
         Packet::new(sequence, 0, &[byte; FRAME]).unwrap()
     }
 
@@ -103,12 +103,12 @@ mod tests {
 
     /// Values that µ-law keeps: distinct per packet.
     fn value(index: u16) -> i16 {
-        Codec::Pcmu.decode_byte(0x80 + (index % 64) as u8)
+        Law::Mu.decode_byte(0x80 + (index % 64) as u8)
     }
 
     #[test]
     fn packets_are_ordered_and_doubles_dropped_across_the_wrap_of_the_sequence() {
-        let mut earpiece = Earpiece::new(Codec::Pcmu);
+        let mut earpiece = Earpiece::new(Law::Mu);
         let first = u16::MAX - 1;
         for offset in [1, 0, 0, 2, 4, 3, 3] {
             earpiece.push(packet(first.wrapping_add(offset), value(offset)));
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_is_lost_is_silent_and_what_is_late_is_dropped() {
-        let mut earpiece = Earpiece::new(Codec::Pcmu);
+        let mut earpiece = Earpiece::new(Law::Mu);
         earpiece.push(packet(7, value(1)));
         assert_eq!(pull(&mut earpiece), 0, "one packet is too few to begin");
         earpiece.push(packet(9, value(3)));
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_flood_loses_the_oldest_and_a_restarted_count_is_followed() {
-        let mut earpiece = Earpiece::new(Codec::Pcmu);
+        let mut earpiece = Earpiece::new(Law::Mu);
         for sequence in 1000..1100 {
             earpiece.push(packet(sequence, value(sequence - 1000)));
         }

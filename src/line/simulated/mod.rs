@@ -184,7 +184,7 @@ impl SimulatedLine {
         let leg = Leg {
             events,
             commands,
-            codec: settings.codec,
+            codec: settings.law.codec(),
             playout_delay: playout_delay(&settings.network),
             playout: Playout::OnArrival,
             keys: Keys::Signalled,

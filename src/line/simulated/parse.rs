@@ -11,7 +11,7 @@ mod tests;
 
 use std::time::Duration;
 
-use media::{Codec, impair::NetworkConfig};
+use media::{Law, impair::NetworkConfig};
 
 use self::{
     steps::Steps,
@@ -145,7 +145,7 @@ impl Header {
             "patience" => settings.patience = words.duration(5 * tick..=minute)?,
             "longest" => settings.longest = words.duration(tick..=60 * minute)?,
             "codec" => {
-                settings.codec = [Codec::Pcmu, Codec::Pcma][words.choice(&["pcmu", "pcma"])?];
+                settings.law = [Law::Mu, Law::A][words.choice(&["pcmu", "pcma"])?];
             }
             "network" => settings.network = network(words)?,
             "noise" if words.take("none") => settings.noise = None,

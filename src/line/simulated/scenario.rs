@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use media::{Codec, impair::NetworkConfig};
+use media::{Law, impair::NetworkConfig};
 
 /// One callee: how the line to them behaves, and what they do.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,7 +47,7 @@ pub struct Settings {
     /// The longest that the callee stays on the line after picking up.
     pub longest: Duration,
     /// How the line encodes sound.
-    pub codec: Codec,
+    pub law: Law,
     /// What the network does to packets; the same in both directions, from different seeds.
     pub network: NetworkConfig,
     /// Speech level over noise level in dB; `None` for a line without noise.
@@ -65,7 +65,7 @@ impl Default for Settings {
             ring: Duration::from_secs(2),
             patience: Duration::from_millis(700),
             longest: Duration::from_secs(15 * 60),
-            codec: Codec::Pcmu,
+            law: Law::Mu,
             network: NetworkConfig::CLEAN,
             noise: Some(40.0),
             background: None,

@@ -137,7 +137,7 @@ impl Talk {
             prepared: start.prepared,
             callee: Callee::new(steps, settings.longest),
             ear: Ear::new(),
-            earpiece: Earpiece::new(settings.codec),
+            earpiece: Earpiece::new(settings.law),
             there: Network::new(network, seeds.u64(..)),
             back: Network::new(network, seeds.u64(..)),
             noise: settings
@@ -226,7 +226,7 @@ impl Talk {
 
     fn send(&mut self, said: &[i16; FRAME], now: Instant) {
         let mut payload = [0; FRAME];
-        self.settings.codec.encode(said, &mut payload);
+        self.settings.law.encode(said, &mut payload);
         let packet = Packet::new(self.sequence, self.timestamp, &payload)
             .expect("20 ms of sound fit into a packet");
         self.sequence = self.sequence.wrapping_add(1);

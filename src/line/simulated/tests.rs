@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use media::{FRAME, Packet};
+use media::{FRAME, Law, Packet};
 
 use super::*;
 use crate::{
@@ -149,7 +149,7 @@ impl Heard {
 
 fn loudest(packet: &Packet) -> u16 {
     let mut samples = [0; FRAME];
-    media::Codec::Pcmu.decode(packet.payload(), &mut samples);
+    Law::Mu.decode(packet.payload(), &mut samples);
     samples
         .iter()
         .map(|sample| sample.unsigned_abs())
@@ -164,7 +164,7 @@ async fn call(line: &SimulatedLine, request: DialRequest, mut deeds: Vec<Deed>) 
     let since = |now: Instant| now.duration_since(dialed);
     let tone = hum(FRAME, 8000);
     let mut payload = [0; FRAME];
-    leg.codec.encode(&tone, &mut payload);
+    Law::Mu.encode(&tone, &mut payload);
     // Two clocks of one phase would race each other.
     let mut next = dialed + ms(7);
     let mut events = Vec::new();

@@ -10,7 +10,7 @@ use agentphone::{
         repair::{CONTEXT, FIRST_GUESSED, GUESSED, INPUTS, inputs},
     },
 };
-use media::{Codec, Doubler, FRAME, impair::Noise};
+use media::{Doubler, FRAME, Law, impair::Noise};
 use native::flite::Voice;
 
 /// By how many samples the doubled telephone sound is late.
@@ -80,8 +80,8 @@ fn telephone(wide: &[i16]) -> Vec<i16> {
     let mut out = Vec::with_capacity(wide.len());
     for frame in narrow.as_chunks::<FRAME>().0 {
         let mut codes = [0; FRAME];
-        Codec::Pcmu.encode(frame, &mut codes);
-        let decoded = codes.map(|code| Codec::Pcmu.decode_byte(code));
+        Law::Mu.encode(frame, &mut codes);
+        let decoded = codes.map(|code| Law::Mu.decode_byte(code));
         out.extend_from_slice(doubler.process(&decoded));
     }
     out

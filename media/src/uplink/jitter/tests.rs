@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    FRAME_TIME,
+    FRAME_TIME, Law,
     impair::{Network, NetworkConfig},
     testing::epoch,
 };
@@ -41,7 +41,7 @@ fn code(n: u32) -> u8 {
 
 /// Which packet number a sample stands for, near `expected`.
 fn number(sample: i16) -> u32 {
-    u32::from(Codec::Pcmu.encode_sample(sample) - 0x80)
+    u32::from(Law::Mu.encode_sample(sample) - 0x80)
 }
 
 fn jitter(initial: u64) -> Jitter {

@@ -35,7 +35,7 @@ fn settings_are_read_and_have_defaults() {
         ring: ms(500),
         patience: ms(900),
         longest: ms(120_000),
-        codec: Codec::Pcma,
+        law: Law::A,
         network,
         noise: Some(10.0),
         background: None,

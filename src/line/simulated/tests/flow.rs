@@ -143,7 +143,7 @@ async fn keys_that_are_tones_are_keys_and_no_words() {
             let mut payload = [0; FRAME];
             let mut samples = [0; FRAME];
             tone.fill(&mut samples);
-            media::Codec::Pcmu.encode(&samples, &mut payload);
+            media::Law::Mu.encode(&samples, &mut payload);
             let packet = Packet::new(at as u16 / 20 + sequence, 0, &payload).unwrap();
             let at = at + 20 * u64::from(sequence);
             deeds.push(Deed::Does(at, LegCommand::Packet(packet)));

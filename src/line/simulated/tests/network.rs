@@ -79,7 +79,7 @@ async fn noise_has_the_level_that_was_asked_for() {
     let mut power = 0.0;
     for (_, packet) in &packets {
         let mut samples = [0; FRAME];
-        media::Codec::Pcmu.decode(packet.payload(), &mut samples);
+        media::Law::Mu.decode(packet.payload(), &mut samples);
         power += samples.iter().map(|&s| f64::from(s).powi(2)).sum::<f64>() / FRAME as f64;
     }
     let level = 10.0 * (power / packets.len() as f64 / 32_768_f64.powi(2)).log10();
@@ -131,7 +131,7 @@ async fn a_law_is_spoken_when_asked_for() {
                 packet
                     .payload()
                     .iter()
-                    .all(|byte| *byte == media::Codec::Pcma.silence())
+                    .all(|byte| *byte == media::Law::A.silence())
             );
             silence += 1;
         }

@@ -33,7 +33,7 @@ async fn play(name: &str, agent: Agent) -> Outcome {
         .unwrap();
     let dialed = clock::now();
     let mut payload = [0; FRAME];
-    leg.codec.encode(&hum(FRAME, 8000), &mut payload);
+    Law::Mu.encode(&hum(FRAME, 8000), &mut payload);
     let (mut quiet, mut stretches, mut hums, mut sequence, mut key) = (0, 0, 0, 0, None);
     let mut patience = 30;
     if let Agent::Talkative { key: wanted } = agent {
