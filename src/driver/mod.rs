@@ -294,6 +294,18 @@ impl Driver {
                 self.with_sound(|sound| sound.played(mark, now));
                 return;
             }
+            LegEvent::Sound { codec, keys } => {
+                self.with_sound(|sound| sound.set_codec(codec));
+                if let Some(leg) = &mut self.leg {
+                    leg.keys = keys;
+                }
+                return;
+            }
+            // Signalled or by music, it means the same: nobody listens, and it may last.
+            LegEvent::Held(held) => {
+                self.event(Event::Voice(call::VoiceEvent::Music(held)), now);
+                return;
+            }
             LegEvent::Because(cause) => {
                 self.detail = Some(cause.sentence);
                 self.carrier_at_fault = cause.carrier;

@@ -4,6 +4,7 @@
 
 mod endpoints;
 mod incoming;
+pub mod rtp;
 pub mod simulated;
 pub mod twilio;
 
@@ -80,7 +81,7 @@ pub struct Leg {
     pub events: mpsc::Receiver<LegEvent>,
     /// Packets and wishes to the far end. When full, packets are dropped and counted by the driver.
     pub commands: mpsc::Sender<LegCommand>,
-    /// The codec both sides use.
+    /// The codec both sides use, until [`LegEvent::Sound`] names another.
     pub codec: media::Codec,
     /// How long sound takes from leaving us until the callee hears it, as the best estimate.
     pub playout_delay: Duration,
@@ -131,6 +132,15 @@ pub struct Cause {
 pub enum LegEvent {
     /// The far end is being alerted.
     Ringing,
+    /// How sound is carried from now on, where that is agreed upon only after dialing.
+    Sound {
+        /// The codec both sides use.
+        codec: media::Codec,
+        /// How keys reach the far end.
+        keys: Keys,
+    },
+    /// The far end has put the call on hold (`true`), or is back. Meanwhile nothing of the callee is heard.
+    Held(bool),
     /// Picked up.
     Answered,
     /// Sound, 20 ms a packet.

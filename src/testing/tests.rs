@@ -53,12 +53,9 @@ const PIECES: [&[u8]; 22] = [
 ];
 
 /// Changes bytes in one of a few ways, a few times.
-fn mutate(random: &mut fastrand::Rng, seeds: &[&str]) -> Vec<u8> {
-    let mut bytes = random
-        .choice(seeds)
-        .expect("there are seeds")
-        .as_bytes()
-        .to_vec();
+fn mutate<S: AsRef<[u8]>>(random: &mut fastrand::Rng, seeds: &[S]) -> Vec<u8> {
+    let seed = random.choice(seeds).expect("there are seeds");
+    let mut bytes = seed.as_ref().to_vec();
     for _ in 0..random.usize(1..4) {
         let at = random.usize(..=bytes.len());
         let to = random.usize(at..=bytes.len().min(at + 16));
@@ -84,8 +81,13 @@ fn mutate(random: &mut fastrand::Rng, seeds: &[&str]) -> Vec<u8> {
 
 /// Runs a target over its seeds as they are and over `count` mutations of them; a panic names the round.
 pub(crate) fn drive(target: fn(&[u8]), seeds: &[&str], count: u32) {
+    drive_bytes(target, seeds, count);
+}
+
+/// The same for input that is no text.
+pub(crate) fn drive_bytes<S: AsRef<[u8]>>(target: fn(&[u8]), seeds: &[S], count: u32) {
     for seed in seeds {
-        target(seed.as_bytes());
+        target(seed.as_ref());
     }
     let mut random = fastrand::Rng::with_seed(2026);
     for round in 0..count {

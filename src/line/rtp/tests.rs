@@ -1,0 +1,5 @@
+mod attacks;
+mod baresip;
+mod phone;
+mod sound;
+mod talks;
