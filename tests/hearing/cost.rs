@@ -33,6 +33,8 @@ struct Cost {
 /// Speaks one utterance at the pace of speech and asks for its words 200 ms after its end, as a call does.
 async fn measure(case: &'static str, faults: Vec<Fault>) -> Cost {
     let standin = StandIn::start().await;
+    let slow = |fault: &&Fault| matches!(fault, Fault::Slow(_));
+    let connections = 1 + faults.len() - faults.iter().filter(slow).count();
     standin.plan(faults);
     let mut sound = ear::speak(TEXT);
     sound.extend(ear::silence(ms(100)));
@@ -74,6 +76,8 @@ async fn measure(case: &'static str, faults: Vec<Fault>) -> Cost {
         }
     };
     words.retain(|text| !text.is_empty());
+    // The fault did happen.
+    standin.seen(|seen| assert_eq!(seen.handshakes.len(), connections, "{case}"));
     Cost {
         case,
         partial,
@@ -94,7 +98,7 @@ async fn every_fault_costs_less_than_two_seconds_of_waiting_and_no_words() {
             "cut three times",
             vec![Fault::Cut(at), Fault::Cut(ms(300)), Fault::Cut(ms(200))],
         ),
-        ("cut at the flush", vec![Fault::Cut(ms(1290))]),
+        ("cut at the flush", vec![Fault::Cut(ms(1250))]),
         (
             "cut, then 429 with Retry-After 0.3",
             vec![Fault::Cut(at), busy],

@@ -10,6 +10,7 @@ import sys
 from deepgram import DeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.environment import DeepgramClientEnvironment
+from websockets.exceptions import InvalidStatus
 
 URL, KEY = sys.argv[1], sys.argv[2]
 HTTP = URL.replace("ws", "http", 1)
@@ -89,6 +90,9 @@ def refusal(key=KEY, model="nova-3"):
             return None
     except ApiError as error:
         return error.status_code
+    except InvalidStatus as error:
+        # What the package lets through with newer versions of its WebSocket library.
+        return error.response.status_code
 
 
 print(
