@@ -19,7 +19,7 @@ use crate::{
     admin::{Tools, socket::Socket},
     billing::Billing,
     bus::Bus,
-    config::{Config, Services},
+    config::{self, Config, Services},
     driver::clock,
     links::Links,
     net::guard::Guard,
@@ -293,10 +293,28 @@ async fn receive(
     config: &Config,
     supervisor: &Supervisor,
 ) -> Result<Vec<AbortOnDropHandle<()>>, StartError> {
-    let inbound = &config.line.twilio.inbound;
-    if !config.line.twilio.is_set() || inbound.objective.is_empty() {
-        return Ok(Vec::new());
+    let mut receptions = Vec::new();
+    for line in supervisor.lines() {
+        let Some(inbound) = config.reception(line.name()) else {
+            continue;
+        };
+        let Some(calls) = line.incoming() else {
+            continue;
+        };
+        let reception = reception(config, supervisor, inbound).await?;
+        let (supervisor, line) = (supervisor.clone(), line.clone());
+        let receive = async move { supervisor.receive(line, calls, reception).await };
+        receptions.push(AbortOnDropHandle::new(tokio::spawn(receive)));
     }
+    Ok(receptions)
+}
+
+/// What is done for those who call, with the account that sees it made when there is none.
+async fn reception(
+    config: &Config,
+    supervisor: &Supervisor,
+    inbound: &config::Reception,
+) -> Result<Reception, StartError> {
     let (store, name) = (supervisor.store().clone(), inbound.account.clone());
     let credits = config.billing.free_credits;
     let account = tokio::task::spawn_blocking(move || match store.account_named(&name)? {
@@ -307,24 +325,14 @@ async fn receive(
         .await
         .map_err(|error| StartError(error.to_string()))??;
     let set = |text: &str| (!text.trim().is_empty()).then(|| text.to_owned());
-    let reception = Reception {
+    Ok(Reception {
         account: account.id,
         objective: inbound.objective.clone(),
         instructions: set(&inbound.instructions),
         first_message: set(&inbound.first_message),
         language: protocol::language::DEFAULT.to_owned(),
         max_duration_seconds: config.calls.max_duration_seconds.min(INCOMING_SECONDS),
-    };
-    let mut receptions = Vec::new();
-    for line in supervisor.lines() {
-        if let Some(calls) = line.incoming() {
-            let (supervisor, line, reception) =
-                (supervisor.clone(), line.clone(), reception.clone());
-            let receive = async move { supervisor.receive(line, calls, reception).await };
-            receptions.push(AbortOnDropHandle::new(tokio::spawn(receive)));
-        }
-    }
-    Ok(receptions)
+    })
 }
 
 fn shop(config: &Config, store: Arc<dyn Store>, public_url: &str) -> Result<Billing, StartError> {

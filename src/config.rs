@@ -19,6 +19,7 @@ mod hearing;
 mod load;
 mod operation;
 mod services;
+mod sip;
 mod site;
 mod speaking;
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub use self::{
     load::ConfigError,
     operation::{Tls, Trace, Webhooks},
     services::{Check, Part, Services},
+    sip::{Encryption, Sip, SoundCodec, Trunk, TrunkTransport},
     site::{Net, Website},
     speaking::{Espeak, Flite, OpenAiVoice, RemoteVoice, Tts, TtsProvider},
 };
@@ -133,7 +135,7 @@ pub struct Calls {
 }
 
 /// `[line]`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Line {
@@ -143,6 +145,8 @@ pub struct Line {
     pub simulated: Simulated,
     /// Telephones through Twilio; see [`Twilio::is_set`].
     pub twilio: Twilio,
+    /// Telephones through SIP trunks; see [`Sip::is_set`].
+    pub sip: Sip,
 }
 
 /// The ways a call can be made.
@@ -154,6 +158,8 @@ pub enum LineKind {
     Simulated,
     /// A telephone, through Twilio.
     Twilio,
+    /// A telephone, through a SIP trunk.
+    Sip,
 }
 
 /// `[line.simulated]`

@@ -14,9 +14,12 @@ use super::{Failure, Place, data_dir, say};
 use crate::{
     app::App,
     config::{Check, Config, Part},
-    line::twilio::{
-        self,
-        check::{Found, check},
+    line::{
+        sip,
+        twilio::{
+            self,
+            check::{Found, check},
+        },
     },
     store::{DataFolder, RedbStore},
 };
@@ -26,7 +29,8 @@ const ENOUGH_SPACE: u64 = 3 << 30;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
-    /// Check one line thoroughly: "twilio" asks the carrier about account and numbers, and tries the way back
+    /// Check one line thoroughly: "twilio" asks the carrier about account and numbers, and tries the way back; "sip"
+    /// asks each trunk whether it is there, and registers where that is wanted
     #[arg(long, value_name = "LINE")]
     line: Option<String>,
     #[command(flatten)]
@@ -75,10 +79,11 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command.line.as_deref() {
         None => {}
         Some(twilio::NAME) => checks.extend(carrier(&config, running).await),
+        Some(sip::NAME) => checks.extend(trunks(&config, running).await),
         Some(other) => checks.push((
             "line",
             State::Bad(format!(
-                "there is no line \"{other}\" that can be checked; say --line twilio"
+                "there is no line \"{other}\" that can be checked; say --line twilio or --line sip"
             )),
         )),
     }
@@ -126,6 +131,29 @@ async fn carrier(config: &Config, running: bool) -> Vec<(&'static str, State)> {
         Found::Note(text) => State::Note(text),
         Found::Bad(text) => State::Bad(text),
     };
+    found
+        .into_iter()
+        .map(|(name, found)| (name, state(found)))
+        .collect()
+}
+
+/// Checks the line that calls over SIP trunks.
+async fn trunks(config: &Config, running: bool) -> Vec<(&'static str, State)> {
+    let settings = &config.line.sip;
+    if !settings.is_set() {
+        let problem = "line.sip.trunks holds none; docs/sip.md tells how to add one";
+        return vec![("sip", State::Bad(problem.into()))];
+    }
+    let options = match settings.options() {
+        Ok(options) => options,
+        Err(problem) => return vec![("sip", State::Bad(problem))],
+    };
+    let state = |found| match found {
+        sip::check::Found::Good(text) => State::Good(text),
+        sip::check::Found::Note(text) => State::Note(text),
+        sip::check::Found::Bad(text) => State::Bad(text),
+    };
+    let found = sip::check::check(options, running).await;
     found
         .into_iter()
         .map(|(name, found)| (name, state(found)))

@@ -13,6 +13,11 @@ use crate::{
 pub(super) fn start(log: &Log) {
     // The configuration was checked; a filter that still is none must not hide errors.
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = if log.reveal {
+        filter
+    } else {
+        without_messages(filter)
+    };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(super::may_colour(io::stderr().is_terminal()))
@@ -24,4 +29,12 @@ pub(super) fn start(log: &Log) {
         LogFormat::Text => builder.try_init(),
         LogFormat::Json => builder.json().try_init(),
     };
+}
+
+/// The SIP library logs whole messages, with the numbers in them, and of its warnings some quote one.
+fn without_messages(filter: EnvFilter) -> EnvFilter {
+    match "rsipstack=error".parse() {
+        Ok(directive) => filter.add_directive(directive),
+        Err(_) => filter,
+    }
 }

@@ -9,7 +9,10 @@ use protocol::{
 use serde::Deserialize;
 
 use super::{Config, Hidden, LineKind};
-use crate::line::twilio::{API_BASE, NAME, Options, Reqwest, TwilioLine};
+use crate::line::{
+    sip,
+    twilio::{API_BASE, NAME, Options, Reqwest, TwilioLine},
+};
 
 /// `[line.twilio]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -36,14 +39,14 @@ pub struct Twilio {
     pub inbound: Reception,
 }
 
-/// `[line.twilio.inbound]`
+/// `[line.twilio.inbound]` and `[line.sip.inbound]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Reception {
     /// What the agent shall accomplish; empty: no calls are taken.
     pub objective: String,
-    /// The numbers whose calls are taken; empty: all that calls are made from.
+    /// The numbers whose calls are taken; empty: all that calls are made from, and by SIP all that come.
     pub numbers: Vec<String>,
     /// What the agent says first, word for word; empty: what it thinks of.
     pub first_message: String,
@@ -148,9 +151,22 @@ impl Config {
     pub fn from_numbers(&self) -> Vec<(String, String)> {
         let twilio = &self.line.twilio;
         let numbers = twilio.from_phone_numbers.iter().filter(|_| twilio.is_set());
-        numbers
-            .map(|number| (NAME.to_owned(), number.clone()))
-            .collect()
+        let numbers = numbers.map(|number| (NAME.to_owned(), number.clone()));
+        let trunks = self.line.sip.trunks.iter();
+        let others = trunks.flat_map(|trunk| &trunk.from_phone_numbers);
+        let others = others.map(|number| (sip::NAME.to_owned(), number.clone()));
+        numbers.chain(others).collect()
+    }
+
+    /// Returns what is done for those who call on a line, by the line's name; `None` when no calls are taken there.
+    #[must_use]
+    pub fn reception(&self, line: &str) -> Option<&Reception> {
+        let reception = match line {
+            NAME if self.line.twilio.is_set() => &self.line.twilio.inbound,
+            sip::NAME if self.line.sip.is_set() => &self.line.sip.inbound,
+            _ => return None,
+        };
+        (!reception.objective.is_empty()).then_some(reception)
     }
 
     /// Reports what is wrong with `[line.twilio]`.

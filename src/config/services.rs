@@ -147,6 +147,18 @@ impl Config {
                 better: Some("agentphone doctor --line twilio checks the account and the way back"),
             };
         }
+        if self.line.default == LineKind::Sip {
+            let trunks = self.line.sip.trunks.iter();
+            let names: Vec<_> = trunks.map(|trunk| trunk.server.as_str()).collect();
+            return Part {
+                role: "line",
+                state: Ok(format!(
+                    "sip: telephones are rung over {}",
+                    names.join(", ")
+                )),
+                better: Some("agentphone doctor --line sip asks the trunks whether they are there"),
+            };
+        }
         let folder = scenario_folder(self);
         let found = catalog::find(&self.line.simulated.scenario, folder);
         Part {
@@ -285,8 +297,18 @@ fn lines(
         let line =
             line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
         let at = match config.line.default {
-            LineKind::Simulated => lines.len(),
             LineKind::Twilio => 0,
+            _ => lines.len(),
+        };
+        lines.insert(at, Arc::new(line));
+    }
+    if config.line.sip.is_set() {
+        let line = config.line.sip.line();
+        let line =
+            line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
+        let at = match config.line.default {
+            LineKind::Sip => 0,
+            _ => lines.len(),
         };
         lines.insert(at, Arc::new(line));
     }

@@ -6,6 +6,7 @@ mod endpoints;
 mod incoming;
 pub mod rtp;
 pub mod simulated;
+pub mod sip;
 pub mod twilio;
 
 use std::{fmt, time::Duration};

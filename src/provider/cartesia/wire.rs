@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use media::Codec;
+use media::Law;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -109,7 +109,7 @@ impl Context {
                 let data = message.data.ok_or_else(broken)?;
                 let bytes = STANDARD.decode(data).map_err(|_| broken())?;
                 let mut samples = vec![0; bytes.len()];
-                Codec::Pcmu.decode(&bytes, &mut samples);
+                Law::Mu.decode(&bytes, &mut samples);
                 self.any |= !samples.is_empty();
                 Incoming::Sound(Sound::Samples(samples, RATE))
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use media::Codec;
+use media::Law;
 use serde::Deserialize;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -122,7 +122,7 @@ impl Reading {
             .decode(message.audio.unwrap_or_default())
             .map_err(|_| broken())?;
         let mut samples = vec![0; bytes.len()];
-        Codec::Pcmu.decode(&bytes, &mut samples);
+        Law::Mu.decode(&bytes, &mut samples);
         let before = self.ends.len();
         if let Some(alignment) = message.alignment {
             self.align(&alignment);

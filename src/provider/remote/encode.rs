@@ -1,6 +1,6 @@
 //! The callee's sound as services want it: from 16 kHz samples to bytes, at the rate and in the code that was agreed.
 
-use media::{Codec, Resampler};
+use media::{Law, Resampler};
 
 /// A code for sound, mono.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ impl Encoding {
     /// Samples per second.
     pub(in crate::provider) fn rate(self) -> u32 {
         match self {
-            Self::MuLaw => Codec::Pcmu.rate(),
+            Self::MuLaw => 8_000,
             Self::Linear(rate) => rate,
         }
     }
@@ -61,7 +61,7 @@ impl Encoder {
     pub(super) fn push(&mut self, samples: &[i16]) {
         let (encoding, ready) = (self.encoding, &mut self.ready);
         let mut encode = |samples: &[i16]| match encoding {
-            Encoding::MuLaw => ready.extend(samples.iter().map(|s| Codec::Pcmu.encode_sample(*s))),
+            Encoding::MuLaw => ready.extend(samples.iter().map(|s| Law::Mu.encode_sample(*s))),
             Encoding::Linear(_) => ready.extend(samples.iter().flat_map(|s| s.to_le_bytes())),
         };
         match &mut self.resampler {
@@ -115,7 +115,7 @@ mod tests {
             );
             let middle = bytes.len() / 4 * 2;
             let level = match encoding {
-                Encoding::MuLaw => Codec::Pcmu.decode_byte(bytes[middle]),
+                Encoding::MuLaw => Law::Mu.decode_byte(bytes[middle]),
                 Encoding::Linear(_) => i16::from_le_bytes([bytes[middle], bytes[middle + 1]]),
             };
             assert!((7800..8200).contains(&level), "{encoding:?}: {level}");

@@ -273,6 +273,6 @@ fn tone(characters: usize, rate: u32) -> Vec<i16> {
 
 fn mulaw(samples: &[i16]) -> Vec<u8> {
     let mut codes = vec![0; samples.len()];
-    media::Codec::Pcmu.encode(samples, &mut codes);
+    media::Law::Mu.encode(samples, &mut codes);
     codes
 }

@@ -1,0 +1,311 @@
+//! Telephones through any SIP trunk: no media server beside this program, and none in between.
+//!
+//! A call is one task (`call`), which asks one trunk after the other (`trunk`, `attempt`), hears what is to be heard
+//! before the answer (`early`), and then carries sound both ways and what is changed meanwhile (`talk`). Requests that
+//! come in pass the `gate` and are sorted by `inbound`. Messages, transactions and dialogs are the library's (`stack`);
+//! what it gets wrong is put right in `repair`. The line decides what signalling means for a call; not what is said
+//! on it.
+
+mod attempt;
+mod call;
+pub mod check;
+mod dns;
+mod early;
+mod failure;
+mod gate;
+mod inbound;
+mod options;
+mod reason;
+mod register;
+mod repair;
+mod sound;
+mod stack;
+mod talk;
+mod tally;
+mod timer;
+mod trunk;
+
+use std::{
+    collections::HashMap,
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::mpsc;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use self::{
+    call::{CallTask, Start},
+    gate::Registry,
+    inbound::Waiting,
+    stack::Stack,
+    tally::Tally,
+    trunk::Lane,
+};
+pub use self::{
+    dns::{Dns, SystemDns},
+    options::{Login, Network, Options, Sound, Tls, Trunk},
+    register::Standing,
+    tally::Counts,
+};
+use super::{DialError, DialRequest, Incoming, Keys, Leg, Line, Playout, rtp::Ports};
+use crate::{driver::clock, provider::BoxFuture};
+
+/// The name of the line in requests and records.
+pub const NAME: &str = "sip";
+
+/// Events on their way to the driver: about 1.3 s of packets. When full, packets are dropped.
+const EVENTS: usize = 64;
+/// Commands on their way to the peer. When full, the driver drops packets.
+const COMMANDS: usize = 64;
+/// From leaving us to the callee's ear: the network and the buffer at its other end.
+const PLAYOUT_DELAY: Duration = Duration::from_millis(100);
+/// How long calls that were ended get to be hung up when the program stops.
+const SETTLE: Duration = Duration::from_secs(4);
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct SipLine {
+    shared: Arc<Shared>,
+    standings: HashMap<String, Arc<Mutex<Standing>>>,
+    _tasks: Vec<AbortOnDropHandle<()>>,
+    taken: Mutex<Option<mpsc::Receiver<Incoming>>>,
+}
+
+/// What all calls of the line share.
+pub(crate) struct Shared {
+    options: Options,
+    stack: Arc<Stack>,
+    dns: Arc<dyn Dns>,
+    registry: Arc<Registry>,
+    tally: Arc<Tally>,
+    lanes: Vec<Arc<Lane>>,
+    ports: Arc<Ports>,
+    tasks: TaskTracker,
+    incoming: mpsc::Sender<Incoming>,
+    waiting: Mutex<Waiting>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared")
+            .field("options", &self.options)
+            .field("stack", &self.stack)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    /// Returns the trunks that may call from a number, in their order.
+    fn lanes_for(&self, from: Option<&str>) -> Vec<Arc<Lane>> {
+        let may = |lane: &&Arc<Lane>| {
+            let numbers = &lane.trunk.numbers;
+            from.is_none_or(|from| {
+                numbers.is_empty() || numbers.iter().any(|number| number == from)
+            })
+        };
+        self.lanes.iter().filter(may).cloned().collect()
+    }
+
+    /// Returns the addresses of a trunk, or of the proxy in front of it, the ones to try first at the front.
+    async fn addresses(&self, lane: &Lane) -> Result<Vec<SocketAddr>, String> {
+        let trunk = &lane.trunk;
+        let (host, port) = match &trunk.proxy {
+            Some((host, port)) => (host.as_str(), *port),
+            None => (trunk.host.as_str(), trunk.port),
+        };
+        let found = self.dns.look_up(host, port, trunk.transport).await?;
+        if found.is_empty() {
+            return Err("it has no address".into());
+        }
+        self.registry
+            .note_trunk(found.iter().map(|address| address.ip().to_canonical()));
+        Ok(lane.in_order(found, clock::now()))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl SipLine {
+    /// Opens the sockets, registers where that is wanted, and is ready for calls. Must be called inside the runtime.
+    ///
+    /// # Errors
+    /// When a socket or a certificate cannot be used; the sentence says what to do.
+    pub fn new(options: Options) -> Result<Self, String> {
+        Self::with_dns(options, Arc::new(SystemDns::new()))
+    }
+
+    /// As [`SipLine::new`], with names looked up by `dns`.
+    ///
+    /// # Errors
+    /// As [`SipLine::new`].
+    pub fn with_dns(options: Options, dns: Arc<dyn Dns>) -> Result<Self, String> {
+        let (registry, tally) = (Arc::<Registry>::default(), Arc::<Tally>::default());
+        let (stack, requests) = Stack::start(&options, registry.clone(), tally.clone())?;
+        let (incoming, taken) = mpsc::channel(inbound::MOST_WAITING);
+        let lanes = options.trunks.iter().cloned().map(Lane::new).collect();
+        let shared = Arc::new(Shared {
+            stack: Arc::new(stack),
+            dns,
+            registry,
+            tally,
+            lanes,
+            ports: Ports::new(options.listen.ip(), options.sound.ports.clone()),
+            tasks: TaskTracker::new(),
+            incoming,
+            waiting: Mutex::default(),
+            options,
+        });
+        let weak = Arc::downgrade(&shared);
+        let mut tasks = vec![AbortOnDropHandle::new(tokio::spawn(inbound::serve(
+            weak.clone(),
+            requests,
+        )))];
+        let mut standings = HashMap::new();
+        for lane in &shared.lanes {
+            let trunk = &lane.trunk;
+            if let Some(wanted) = trunk.register {
+                let standing = Arc::new(Mutex::new(Standing::Asking));
+                standings.insert(trunk.name.clone(), standing.clone());
+                let keep = register::keep(weak.clone(), lane.clone(), wanted, standing);
+                tasks.push(AbortOnDropHandle::new(tokio::spawn(keep)));
+            }
+            if let Some(period) = trunk.keep_alive {
+                let keep = register::keep_alive(weak.clone(), lane.clone(), period);
+                tasks.push(AbortOnDropHandle::new(tokio::spawn(keep)));
+            } else if shared.options.takes_calls {
+                // So that it is known whose calls are a trunk's.
+                let (shared, lane) = (shared.clone(), lane.clone());
+                tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
+                    let _: Result<_, _> = shared.addresses(&lane).await;
+                })));
+            }
+        }
+        Ok(Self {
+            shared,
+            standings,
+            _tasks: tasks,
+            taken: Mutex::new(Some(taken)),
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn local(&self) -> SocketAddr {
+        self.shared.stack.local()
+    }
+
+    /// Returns how often something was refused since the start.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.tally.counts()
+    }
+
+    /// Returns how a trunk's registration stands.
+    #[must_use]
+    pub fn standing(&self, trunk: &str) -> Standing {
+        self.standings
+            .get(trunk)
+            .map_or(Standing::None, |standing| {
+                standing
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .clone()
+            })
+    }
+
+    /// Returns how many calls the library remembers, for looking for leaks.
+    #[must_use]
+    pub fn remembered(&self) -> usize {
+        self.shared.stack.dialogs.len()
+    }
+
+    fn start(&self, start: Start) -> Leg {
+        let (event_sender, events) = mpsc::channel(EVENTS);
+        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let task = CallTask::new(self.shared.clone(), command_receiver, event_sender);
+        self.shared.tasks.spawn(task.run(start));
+        Leg {
+            events,
+            commands,
+            codec: self
+                .shared
+                .options
+                .sound
+                .codecs
+                .first()
+                .copied()
+                .unwrap_or(media::Codec::Pcmu),
+            playout_delay: PLAYOUT_DELAY,
+            playout: Playout::OnArrival,
+            keys: Keys::Signalled,
+        }
+    }
+
+    fn place(&self, request: &DialRequest) -> Result<Leg, DialError> {
+        self.check(request)?;
+        Ok(self.start(Start::Dial {
+            to: request.to.clone(),
+            from: request.from.clone(),
+            ring: request.ring_timeout,
+        }))
+    }
+
+    fn answer(&self, id: &str) -> Result<Leg, DialError> {
+        let inbound = self.shared.waiting().remove(id);
+        let inbound = inbound
+            .ok_or_else(|| DialError("The caller has hung up before we answered.".into()))?;
+        Ok(self.start(Start::Answer(inbound)))
+    }
+}
+
+impl Line for SipLine {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn check(&self, request: &DialRequest) -> Result<(), DialError> {
+        let from = request.from.as_deref();
+        match (self.shared.lanes.is_empty(), self.shared.lanes_for(from).is_empty()) {
+            (true, _) => Err(DialError("The line has no trunk to call over; add one to line.sip.trunks.".into())),
+            (_, true) => Err(DialError(
+                "The number to call from belongs to no trunk; see from_phone_numbers of line.sip.trunks.".into(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn dial(&self, request: DialRequest) -> BoxFuture<'_, Result<Leg, DialError>> {
+        let started = match &request.incoming {
+            Some(id) => self.answer(id),
+            None => self.place(&request),
+        };
+        Box::pin(std::future::ready(started))
+    }
+
+    fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
+        if !self.shared.options.takes_calls {
+            return None;
+        }
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.take()
+    }
+
+    fn settle(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async {
+            self.shared.tasks.close();
+            let settled = async {
+                self.shared.tasks.wait().await;
+                register::leave(&self.shared).await;
+            };
+            if clock::timeout(SETTLE, settled).await.is_none() {
+                tracing::warn!(
+                    "some calls could not be hung up in time; their peers end them by their own limits"
+                );
+            }
+        })
+    }
+}
