@@ -2,7 +2,8 @@
 //!
 //! This file holds the state, the way in and what happens when nothing is going on. The rules are beside it:
 //! `line` (answer, keys, tones, who answered), `listen` (voice and words), `decide` (end of turn and the answer to it), `speak` and `stop` (replies, playout),
-//! `interrupt` (barge-in), `close` (goodbye and the end), `command` (wishes from outside).
+//! `tools` (what the agent does besides speaking), `interrupt` (barge-in), `close` (goodbye and the end), `command` (wishes
+//! from outside).
 
 use std::{
     collections::VecDeque,
@@ -28,8 +29,10 @@ mod line;
 mod listen;
 mod speak;
 mod stop;
+mod tools;
 
 use listen::Unanswered;
+use tools::Toolbox;
 
 /// The core of one call. Events go in, actions come out; it has no clock, no sound, no network, and cannot fail.
 ///
@@ -98,6 +101,7 @@ pub struct Call {
     murmur: Option<CalleeTurn>,
     /// The agent gave way and does not know yet to what.
     cut_off: bool,
+    toolbox: Toolbox,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -165,6 +169,10 @@ pub struct Counters {
     pub late_words: u32,
     /// Events after the end.
     pub after_end: u32,
+    /// Tools that the model wanted and that made no sense at that moment.
+    pub refused_tools: u32,
+    /// Replies of which words were withheld.
+    pub withheld: u32,
 }
 
 impl Call {
@@ -210,6 +218,7 @@ impl Call {
             unanswered: Unanswered::default(),
             murmur: None,
             cut_off: false,
+            toolbox: Toolbox::default(),
         }
     }
 
@@ -288,6 +297,7 @@ impl Call {
             Timer::Clause => self.speak_waiting_clause(out),
             Timer::Filler => self.say_filler(out),
             Timer::Think => self.on_model_silent(out),
+            Timer::Answer => self.on_answer_missing(out),
             Timer::Playout => self.on_playout_lost(out),
             Timer::Silence => self.on_silence(out),
             Timer::Linger => self.on_linger(out),

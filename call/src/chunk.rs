@@ -54,6 +54,11 @@ impl Chunker {
         }
     }
 
+    /// What is not a clause yet.
+    pub(crate) fn pending(&self) -> &str {
+        &self.buffer
+    }
+
     /// Returns what is left, once the model has finished. Ask [`Chunker::next`] first.
     pub(crate) fn rest(&mut self) -> Option<String> {
         let clause = self.take(self.buffer.len());

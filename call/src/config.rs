@@ -33,8 +33,13 @@ pub struct CallConfig {
     pub hold_limit: Duration,
     /// How long the model may be silent before the agent says that it needs a moment. Defaults to 1.8 s.
     pub think_filler: Duration,
-    /// How long the model may be silent before its reply is given up. Defaults to 10 s.
+    /// How long after that the agent says so once more. Defaults to 5 s.
+    pub think_filler_again: Duration,
+    /// How long the model may be silent before its reply is given up; half of it when it is asked again after a
+    /// failure. Defaults to 10 s.
     pub think_limit: Duration,
+    /// How long the requester may take to answer a question of the agent. Defaults to 30 s.
+    pub answer_limit: Duration,
     /// Longest duration from the answer to the end. Defaults to 600 s.
     pub max_duration: Duration,
     /// How long before [`CallConfig::max_duration`] the goodbye begins. Defaults to 10 s, and is at most half of it.
@@ -66,8 +71,12 @@ pub enum Voicemail {
 pub struct Phrases {
     /// While the model is slow.
     pub filler: String,
-    /// When the model failed once.
+    /// When the model is slower still, or failed and is asked again.
     pub trouble: String,
+    /// While the requester is asked, when the model did not say so itself.
+    pub asking: String,
+    /// In place of words that must not be said.
+    pub withheld: String,
     /// When a service failed for good and the call must end.
     pub sorry: String,
     /// Before an end that was asked for from outside, or at the longest duration.
@@ -80,7 +89,9 @@ impl Default for Phrases {
     fn default() -> Self {
         Self {
             filler: "One moment, please.".into(),
-            trouble: "Sorry, could you say that again?".into(),
+            trouble: "I'm sorry, this takes a moment longer.".into(),
+            asking: "Let me check that with the customer. One moment, please.".into(),
+            withheld: "I'm sorry, I can't talk about that.".into(),
             sorry: "I'm sorry, I have to call back later. Goodbye.".into(),
             goodbye: "I have to go now. Thank you for your time. Goodbye.".into(),
             nobody: "I can't hear anyone, so I'll hang up now. Goodbye.".into(),
@@ -104,7 +115,9 @@ impl Default for CallConfig {
             silence_prompts: 2,
             hold_limit: Duration::from_secs(300),
             think_filler: Duration::from_millis(1800),
+            think_filler_again: Duration::from_secs(5),
             think_limit: Duration::from_secs(10),
+            answer_limit: Duration::from_secs(30),
             max_duration: Duration::from_secs(600),
             goodbye_lead: Duration::from_secs(10),
             goodbye_linger: Duration::from_millis(500),
@@ -129,7 +142,7 @@ impl CallConfig {
     }
 
     /// The settings that are durations, by name.
-    pub(crate) fn durations(&mut self) -> [(&'static str, &mut Duration); 15] {
+    pub(crate) fn durations(&mut self) -> [(&'static str, &mut Duration); 17] {
         [
             ("ring_limit", &mut self.ring_limit),
             ("greeting_wait", &mut self.greeting_wait),
@@ -140,7 +153,9 @@ impl CallConfig {
             ("silence_prompt", &mut self.silence_prompt),
             ("hold_limit", &mut self.hold_limit),
             ("think_filler", &mut self.think_filler),
+            ("think_filler_again", &mut self.think_filler_again),
             ("think_limit", &mut self.think_limit),
+            ("answer_limit", &mut self.answer_limit),
             ("max_duration", &mut self.max_duration),
             ("goodbye_lead", &mut self.goodbye_lead),
             ("goodbye_linger", &mut self.goodbye_linger),

@@ -4,7 +4,11 @@
 //! and the core cannot cause it. No event carries sound; sound flows beside the core, in the driver,
 //! and the core sees only edges, words and how much of its speech was heard.
 
+mod note;
+
 use std::time::{Duration, Instant};
+
+pub use note::{Note, Status};
 
 /// One reply of the agent, from the decision to answer until its last clause is heard or dropped.
 ///
@@ -227,6 +231,8 @@ pub enum ReplyEvent {
     Text(String),
     /// The model uses a tool.
     Tool(Tool),
+    /// Words of the reply must not be said and were taken out; nothing more of its text will come.
+    Withheld,
     /// The reply is complete.
     Done,
     /// The reply broke off; what was received so far stands.
@@ -244,6 +250,10 @@ pub enum Tool {
     Wait,
     /// Connect the callee to another number.
     Transfer(String),
+    /// Ask the requester something that only they can decide or know.
+    Ask(String),
+    /// Keep a fact that the callee told.
+    Note(String),
 }
 
 /// What the synthesiser reports for one clause.
@@ -277,6 +287,13 @@ pub enum Command {
     Say(String),
     /// Guidance for the model that the callee does not hear.
     Instruct(String),
+    /// The requester's answer to a question of the agent ([`Note::Question`]).
+    Answer {
+        /// Which question, as it was numbered.
+        question: u32,
+        /// The answer.
+        text: String,
+    },
     /// Stop speaking now.
     Interrupt,
     /// Press keys now.
@@ -391,58 +408,6 @@ pub struct Latency {
     pub wire: Duration,
     /// From the callee's last sound to the agent's first on the line: what the callee felt.
     pub felt_silence: Duration,
-}
-
-/// What the live feed shows, beside turns and status.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Note {
-    /// Status of the call changed.
-    Status(Status),
-    /// The callee is speaking; words so far.
-    CalleePartial(String),
-    /// The callee's words so far in this turn, final.
-    CalleeFinal(String),
-    /// The agent is thinking about an answer.
-    Thinking(Generation),
-    /// Agent speech: the clause and how far its words are generated, sent and heard.
-    AgentSpeech {
-        /// Which clause.
-        clause: ClauseId,
-        /// Its whole text.
-        text: String,
-        /// Words with sound made.
-        generated: u16,
-        /// Words sent to the line.
-        sent: u16,
-        /// Words heard by the callee.
-        heard: u16,
-    },
-    /// The agent was cut off; what of its reply had been heard.
-    Interrupted {
-        /// The words that were heard.
-        heard: String,
-    },
-    /// The agent was paused, and went on because it was a false alarm.
-    FalseAlarm,
-    /// Where the time of the agent's turn went.
-    Latency(Generation, Latency),
-    /// A key was pressed by the callee (`false`) or by the agent (`true`).
-    Dtmf(char, bool),
-    /// A tool was used.
-    Tool(Tool),
-    /// Who answered became known.
-    AnsweredBy(AnsweredBy),
-    /// Something a person should know, in one sentence.
-    Warning(&'static str),
-}
-
-/// Where the call stands, as far as the core knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// The phone is ringing.
-    Dialing,
-    /// Somebody picked up.
-    InProgress,
 }
 
 /// How a call ended.

@@ -148,7 +148,12 @@ impl Ledger {
         self.clauses.get(usize::from(index))
     }
 
-    /// Whether it holds no clause.
+    /// How many clauses it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.clauses.len()
+    }
+
+    /// Whether nothing was given to the synthesiser.
     pub(crate) fn is_empty(&self) -> bool {
         self.clauses.is_empty()
     }

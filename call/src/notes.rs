@@ -11,5 +11,15 @@ pub const CUT_OFF: &str =
 /// The callee spoke several times, and no word was recognised.
 pub const NOT_UNDERSTOOD: &str =
     "The callee said something that could not be understood. Ask them to repeat it.";
+/// A service broke off in the middle of the agent's sentence.
+pub const BROKEN_OFF: &str = "Your last sentence broke off. Go on with it; do not begin it again.";
+/// The requester did not answer a question in time.
+pub const UNANSWERED: &str = "The customer did not answer in time. Go on with what you know, or say that you will call back.";
+/// Begins the note that the requester was asked; the question follows.
+pub const ASKED: &str = "The customer is being asked: ";
+/// Begins the note that a fact was kept; the fact follows.
+pub const NOTED: &str = "Noted: ";
+/// Begins the note that a tool was not used; its name and the reason follow.
+pub const REFUSED: &str = "Not done: ";
 /// Begins the note that keys were pressed; the keys follow.
 pub const KEYS_PRESSED: &str = "Keys were pressed: ";

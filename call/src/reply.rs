@@ -52,8 +52,12 @@ pub(crate) struct Reply {
     pub(crate) ready: VecDeque<String>,
     /// Clauses given to the synthesiser.
     pub(crate) ledger: Ledger,
-    /// Whether the first clause of the ledger is a filler, not the model's words.
-    pub(crate) filler: bool,
+    /// How many clauses at its beginning are fillers, not the model's words.
+    pub(crate) fillers: u8,
+    /// Whether words of it were withheld.
+    pub(crate) withheld: bool,
+    /// Whether it broke off within a sentence.
+    pub(crate) broken: bool,
     /// When the callee stopped, if it answers the callee.
     pub(crate) marks: Option<Marks>,
     /// When the model's first text came.
@@ -78,7 +82,9 @@ impl Reply {
             chunker: Chunker::default(),
             ready: VecDeque::new(),
             ledger: Ledger::default(),
-            filler: false,
+            fillers: 0,
+            withheld: false,
+            broken: false,
             marks: None,
             first_text: None,
             first_sound: None,
@@ -126,6 +132,17 @@ impl Reply {
     /// Whether nothing of it is still to come.
     pub(crate) fn is_finished(&self) -> bool {
         self.released && !self.writing && self.ready.is_empty() && self.ledger.is_over()
+    }
+
+    /// Whether what was written so far may be left as it is: it ends a sentence, or uses tools.
+    pub(crate) fn is_whole(&self) -> bool {
+        let text = self.chunker.pending();
+        let last = match text.trim().is_empty() {
+            true => self.text(),
+            false => text.to_owned(),
+        };
+        let last = last.trim_end_matches(|c: char| c.is_whitespace() || "\"'”’»)".contains(c));
+        !self.tools.is_empty() || last.ends_with(['.', '!', '?', '…', '。', '！', '？'])
     }
 
     /// Whether the model has produced anything.

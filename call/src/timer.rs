@@ -29,6 +29,8 @@ pub enum Timer {
     Filler,
     /// The model is silent for too long.
     Think,
+    /// The requester did not answer a question in time.
+    Answer,
     /// The line reported no playout for longer than the speech can last.
     Playout,
     /// Nobody said anything for too long.
@@ -45,7 +47,7 @@ pub enum Timer {
     MaxDuration,
 }
 
-const TIMERS: [Timer; 17] = [
+const TIMERS: [Timer; 18] = [
     Timer::Ring,
     Timer::Greeting,
     Timer::Flush,
@@ -56,6 +58,7 @@ const TIMERS: [Timer; 17] = [
     Timer::Clause,
     Timer::Filler,
     Timer::Think,
+    Timer::Answer,
     Timer::Playout,
     Timer::Silence,
     Timer::Linger,

@@ -12,6 +12,8 @@ pub(crate) const CLAUSE_UNSPOKEN: &str = "A sentence could not be spoken.";
 pub(crate) const RECOGNISER_FAILED: &str = "Speech recognition failed.";
 /// The recogniser did not answer a flush.
 pub(crate) const WORDS_LATE: &str = "Speech recognition did not answer in time.";
+/// The guard kept words from being spoken.
+pub const WITHHELD: &str = "The agent was about to say something private; it was not said.";
 /// A fax machine answered.
 pub(crate) const FAX: &str = "A fax machine answered the call.";
 
@@ -24,4 +26,5 @@ pub(crate) const ALL: &[&str] = &[
     RECOGNISER_FAILED,
     WORDS_LATE,
     FAX,
+    WITHHELD,
 ];

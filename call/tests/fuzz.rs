@@ -58,7 +58,10 @@ fn any(rng: &mut Rng) -> Event {
         8 | 9 => Event::Reply(generation, ReplyEvent::Text(text(rng))),
         10 => Event::Reply(generation, ReplyEvent::Done),
         11 => Event::Reply(generation, ReplyEvent::Failed),
-        12 => Event::Reply(generation, ReplyEvent::Tool(Tool::PressKeys(text(rng)))),
+        12 => {
+            let tool = [Tool::PressKeys, Tool::Ask, Tool::Note][rng.usize(..3)];
+            Event::Reply(generation, ReplyEvent::Tool(tool(text(rng))))
+        }
         13 => Event::Speech(clause, SpeechEvent::Audio(at)),
         14 => Event::Speech(clause, SpeechEvent::Done(at)),
         15 => Event::Speech(clause, SpeechEvent::Words(vec![at; rng.usize(0..5)])),
@@ -67,6 +70,7 @@ fn any(rng: &mut Rng) -> Event {
         18 => Event::Playout(PlayoutEvent::Finished(clause)),
         19 => Event::Speech(clause, SpeechEvent::Failed),
         20 => Event::Deadline,
+        21 => Event::Reply(generation, ReplyEvent::Withheld),
         _ => garbage(rng),
     }
 }

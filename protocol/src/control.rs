@@ -114,9 +114,9 @@ pub enum Event {
     /// The agent used a tool.
     #[serde(rename = "tool")]
     Tool {
-        /// `hang_up`, `press_keys`, `wait` or `transfer`.
+        /// `hang_up`, `press_keys`, `wait_on_hold`, `transfer`, `ask_customer` or `note_fact`.
         name: String,
-        /// The keys, or the number.
+        /// The keys, the number, the question or the fact.
         argument: Option<String>,
     },
     /// Another service than before serves from here on.
@@ -130,6 +130,34 @@ pub enum Event {
         instead_of: Option<String>,
         /// How that one failed.
         reason: Option<String>,
+    },
+    /// The agent wanted to use a tool that it may not use at this moment, and did not.
+    #[serde(rename = "tool.refused")]
+    ToolRefused {
+        /// As in [`Event::Tool`].
+        name: String,
+        /// As in [`Event::Tool`].
+        argument: Option<String>,
+        /// Why, in one sentence.
+        reason: String,
+    },
+    /// The agent asks the requester. Answered by the command `answer`, or `POST /calls/{id}/answers`.
+    #[serde(rename = "question")]
+    Question {
+        /// Counts the questions of the call from 1.
+        question: u32,
+        /// The question, in the agent's words. It may repeat what the callee said.
+        text: String,
+        /// How long an answer is waited for, from this event on.
+        answer_within_ms: u64,
+    },
+    /// A question is waited for no longer.
+    #[serde(rename = "question.closed")]
+    QuestionClosed {
+        /// Which.
+        question: u32,
+        /// Whether it was answered; `false`: the time was over.
+        answered: bool,
     },
     /// Something a person should know.
     #[serde(rename = "warning")]
@@ -207,6 +235,13 @@ pub enum Command {
     Say(String),
     /// Guidance for the agent that the callee does not hear.
     Instruct(String),
+    /// The answer to a question of the agent.
+    Answer {
+        /// Which; the one that is open when it is not said.
+        question: Option<u32>,
+        /// The answer.
+        text: String,
+    },
     /// Stop speaking now.
     Interrupt,
     /// Press keys: `0`-`9`, `*`, `#`, `A`-`D`, `w` (half a second).
@@ -298,6 +333,7 @@ fn read_command(mut object: Map<String, Value>, rules: PhoneRules) -> Result<Com
     let command = match kind.as_str() {
         Some("say") => Command::Say(text(&mut object, "text")?),
         Some("instruct") => Command::Instruct(text(&mut object, "text")?),
+        Some("answer") => read_answer(&mut object)?,
         Some("interrupt") => Command::Interrupt,
         Some("dtmf") => Command::Dtmf(keys(&mut object)?),
         Some("transfer") => {
@@ -308,8 +344,12 @@ fn read_command(mut object: Map<String, Value>, rules: PhoneRules) -> Result<Com
         Some("hang_up") => Command::HangUp,
         _ => return Err(ApiError::invalid_field("type", KINDS)),
     };
+    nothing_else(&object).map(|()| command)
+}
+
+fn nothing_else(object: &Map<String, Value>) -> Result<(), ApiError> {
     match object.keys().next() {
-        None => Ok(command),
+        None => Ok(()),
         Some(name) => {
             let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
             Err(ApiError::invalid_field(
@@ -321,7 +361,7 @@ fn read_command(mut object: Map<String, Value>, rules: PhoneRules) -> Result<Com
 }
 
 /// Completes "Expected …" for the type of a command.
-const KINDS: &str = "one of say, instruct, interrupt, dtmf, transfer, mute, hang_up";
+const KINDS: &str = "one of say, instruct, answer, interrupt, dtmf, transfer, mute, hang_up";
 
 fn take(object: &mut Map<String, Value>, name: &str, expected: &str) -> Result<Value, ApiError> {
     match object.remove(name) {
@@ -343,6 +383,39 @@ fn text(object: &mut Map<String, Value>, name: &str) -> Result<String, ApiError>
         }
         _ => Err(ApiError::invalid_field(name, &expected)),
     }
+}
+
+/// Reads the body of `POST /calls/{id}/answers`: `text`, and `question` when it is said which.
+///
+/// # Errors
+/// `invalid_json`, `invalid_body`, `missing_field` or `invalid_field`.
+pub fn parse_answer(body: &[u8]) -> Result<Command, ApiError> {
+    let value: Value = serde_json::from_slice(body).map_err(|_| not_json())?;
+    let Value::Object(mut object) = value else {
+        return Err(ApiError::new(
+            ErrorCode::InvalidBody,
+            "An answer must be a JSON object, like {\"text\": \"Yes, nine is fine.\"}",
+        ));
+    };
+    let answer = read_answer(&mut object)?;
+    nothing_else(&object).map(|()| answer)
+}
+
+fn read_answer(object: &mut Map<String, Value>) -> Result<Command, ApiError> {
+    let question = match object.remove("question") {
+        None | Some(Value::Null) => None,
+        Some(value) => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+            Some(number) if number > 0 => Some(number),
+            _ => {
+                return Err(ApiError::invalid_field(
+                    "question",
+                    "the number of a question event, or no value",
+                ));
+            }
+        },
+    };
+    let text = text(object, "text")?;
+    Ok(Command::Answer { question, text })
 }
 
 fn keys(object: &mut Map<String, Value>) -> Result<String, ApiError> {

@@ -70,6 +70,15 @@ fn latency(latency: &call::Latency) -> rest::TurnLatency {
     }
 }
 
+fn argument(tool: &Tool) -> Option<String> {
+    match tool {
+        Tool::HangUp | Tool::Wait => None,
+        Tool::PressKeys(text) | Tool::Transfer(text) | Tool::Ask(text) | Tool::Note(text) => {
+            Some(text.clone())
+        }
+    }
+}
+
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -121,18 +130,24 @@ pub(super) fn live_event(note: &Note) -> control::Event {
                 rest::Speaker::Callee
             },
         },
-        Note::Tool(tool) => {
-            let (name, argument) = match tool {
-                Tool::HangUp => ("hang_up", None),
-                Tool::PressKeys(keys) => ("press_keys", Some(keys.clone())),
-                Tool::Wait => ("wait", None),
-                Tool::Transfer(number) => ("transfer", Some(number.clone())),
-            };
-            control::Event::Tool {
-                name: name.to_owned(),
-                argument,
-            }
-        }
+        Note::Tool(tool) => control::Event::Tool {
+            name: tool.name().to_owned(),
+            argument: argument(tool),
+        },
+        Note::ToolRefused { tool, reason } => control::Event::ToolRefused {
+            name: tool.name().to_owned(),
+            argument: argument(tool),
+            reason: (*reason).to_owned(),
+        },
+        Note::Question { id, text, within } => control::Event::Question {
+            question: *id,
+            text: text.clone(),
+            answer_within_ms: ms(*within),
+        },
+        Note::QuestionClosed { id, answered } => control::Event::QuestionClosed {
+            question: *id,
+            answered: *answered,
+        },
         Note::AnsweredBy(who) => control::Event::CallAnsweredBy {
             answered_by: answered_by(*who),
         },

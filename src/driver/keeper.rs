@@ -83,6 +83,12 @@ impl Keeper {
             Note::AnsweredBy(who) => self.record.answered_by = *who,
             Note::Interrupted { .. } => self.record.interruptions += 1,
             Note::FalseAlarm => self.record.false_alarms += 1,
+            Note::ToolRefused { .. } => self.record.tools_refused += 1,
+            Note::Warning(text) if *text == call::WITHHELD => self.record.withheld += 1,
+            Note::Tool(call::Tool::Note(text)) => self.record.notes.push(rest::NotedFact {
+                text: text.clone(),
+                t_ms: at,
+            }),
             Note::Status(status) => {
                 if self.status.replace(*status) == Some(*status) {
                     return;

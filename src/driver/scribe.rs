@@ -55,6 +55,12 @@ pub struct Record {
     pub interruptions: u32,
     /// How often it paused in vain.
     pub false_alarms: u32,
+    /// How often a tool was refused.
+    pub tools_refused: u32,
+    /// How often words were withheld.
+    pub withheld: u32,
+    /// Facts that the agent kept.
+    pub notes: Vec<rest::NotedFact>,
     /// The call's text for replay, if nothing of it is missing.
     pub replay: Option<String>,
 }

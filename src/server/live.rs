@@ -36,7 +36,7 @@ use self::{leash::Leash, socket::Socket};
 use super::{
     App,
     answer::{self, Outcome},
-    recording, token,
+    answers, recording, token,
 };
 use crate::{driver::clock, supervisor::Caller};
 
@@ -186,7 +186,23 @@ async fn carry_out(
     if let Command::Transfer(to) = &command {
         app.supervisor.may_call(&caller.account, to).await?;
     }
-    let sent = app.supervisor.command(&target, core_command(command));
+    let command = match command {
+        Command::Answer { question, text } => Command::Answer {
+            question: Some(answers::which(app, &target, question)?),
+            text,
+        },
+        other => other,
+    };
+    send(app, &target, core_command(command)).await
+}
+
+/// Passes a command to a running call.
+pub(super) async fn send(
+    app: &App,
+    target: &CallId,
+    command: ::call::Command,
+) -> Result<(), ApiError> {
+    let sent = app.supervisor.command(target, command);
     clock::timeout(COMMAND_TIMEOUT, sent)
         .await
         .unwrap_or_else(|| {
@@ -208,6 +224,10 @@ fn core_command(command: Command) -> ::call::Command {
     match command {
         Command::Say(text) => ::call::Command::Say(text),
         Command::Instruct(text) => ::call::Command::Instruct(text),
+        Command::Answer { question, text } => ::call::Command::Answer {
+            question: question.unwrap_or_default(),
+            text,
+        },
         Command::Interrupt => ::call::Command::Interrupt,
         Command::Dtmf(keys) => ::call::Command::PressKeys(keys),
         Command::Transfer(to) => ::call::Command::Transfer(to),

@@ -20,6 +20,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod account;
 mod answer;
+mod answers;
 mod billing;
 mod calls;
 mod connection;
@@ -202,6 +203,7 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Keyed::ListCalls => calls::list(app, &caller, request.uri()).await,
         Keyed::GetCall => calls::get(app, &caller, &id).await,
         Keyed::CancelCall => calls::cancel(app, &caller, request.uri(), &id).await,
+        Keyed::AnswerQuestion => answers::create(app, &caller, &id, &body).await,
         Keyed::LiveCall => live::open_call(app, caller, request, &id).await,
         Keyed::LiveAccount => live::open_account(app, caller, request).await,
         Keyed::LiveToken => token::create(app, &caller, &body).await,

@@ -37,6 +37,7 @@ pub(super) enum Keyed {
     ListCalls,
     GetCall,
     CancelCall,
+    AnswerQuestion,
     LiveCall,
     LiveAccount,
     LiveToken,
@@ -74,6 +75,7 @@ impl Keyed {
             Self::CreateCall | Self::CancelCall | Self::DeleteData | Self::Checkout => {
                 Scope::CallsWrite
             }
+            Self::AnswerQuestion => Scope::Control,
             Self::ListKeys
             | Self::CreateKey
             | Self::GetKey
@@ -96,6 +98,7 @@ impl Keyed {
         matches!(
             self,
             Self::CreateCall
+                | Self::AnswerQuestion
                 | Self::LiveToken
                 | Self::CreateKey
                 | Self::RenameKey
@@ -127,6 +130,10 @@ const TABLE: &[(&str, Methods)] = &[
     (
         "/api/v1/calls/{id}/cancel",
         &[(Method::POST, Route::Keyed(Keyed::CancelCall))],
+    ),
+    (
+        "/api/v1/calls/{id}/answers",
+        &[(Method::POST, Route::Keyed(Keyed::AnswerQuestion))],
     ),
     (
         "/api/v1/calls/{id}/recording",

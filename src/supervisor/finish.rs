@@ -74,6 +74,7 @@ impl Ending {
             call.duration_seconds = Some((ms + 500) / 1000);
             call.metrics = Some(super::metrics::of(&self.record, ms));
         }
+        call.notes.clone_from(&self.record.notes);
         if self.record.answered_by != call::AnsweredBy::Unknown || self.lasted_ms.is_some() {
             call.answered_by = Some(answered_by(self.record.answered_by));
         }

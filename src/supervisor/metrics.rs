@@ -24,6 +24,8 @@ pub(super) fn of(record: &Record, lasted_ms: u64) -> Metrics {
         },
         interruptions: record.interruptions,
         false_alarms: record.false_alarms,
+        tools_refused: record.tools_refused,
+        withheld: record.withheld,
         talk_share: TalkShare {
             agent: share(&record.turns, Speaker::Agent, lasted_ms),
             callee: share(&record.turns, Speaker::Callee, lasted_ms),

@@ -29,7 +29,10 @@ impl Call {
             self.timers.stop(Timer::Silence);
         } else if !self.callee_has_floor() || self.timers.get(Timer::Silence).is_none() {
             let on_hold = self.hold.asked || self.hold.music;
-            let due = silence::due(self.idle_since, on_hold, &self.config);
+            let due = self.asking_patience().map_or_else(
+                || silence::due(self.idle_since, on_hold, &self.config),
+                |patience| self.idle_since + patience,
+            );
             self.timers
                 .set(Timer::Silence, due.max(self.now + Duration::from_millis(1)));
         }
@@ -46,6 +49,9 @@ impl Call {
         }
         self.turn = None;
         self.idle_since = self.now;
+        if self.on_silence_while_asking(out) {
+            return;
+        }
         match silence::what(self.prompts, &self.config) {
             Silence::Ask => {
                 self.prompts = self.prompts.saturating_add(1);

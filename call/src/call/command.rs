@@ -17,6 +17,7 @@ impl Call {
         match command {
             Command::Say(text) => self.on_say(text, out),
             Command::Instruct(text) => self.history.push_requester(&text),
+            Command::Answer { question, text } => self.on_requester_answer(question, &text, out),
             Command::Interrupt => self.stop_speaking(out),
             Command::PressKeys(keys) => self.press_keys(&keys, out),
             Command::Transfer(to) => self.transfer(&to, out),

@@ -263,6 +263,7 @@ impl Call {
         let ended = if speaking { self.now } else { turn.last_sound };
         self.callee_turns = self.callee_turns.saturating_add(1);
         self.history.push_callee(&text);
+        self.on_callee_turn(&text);
         self.idle_since = self.now;
         self.publish_turn(
             Turn {

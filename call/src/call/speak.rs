@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Call, Phase, count};
 use crate::{
     Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer,
-    Tool, Turn,
+    Turn, notes,
     reply::{Purpose, Reply},
     shape,
     turn::CalleeTurn,
@@ -14,6 +14,8 @@ use crate::{
 
 /// How long a whole sentence waits for what follows it ("7 p.m." may go on).
 const CLAUSE_WAIT: Duration = Duration::from_millis(150);
+/// How often the agent says that it needs a moment, within one reply.
+const FILLERS_MAX: u8 = 2;
 /// Failures in a row after which a service is given up.
 const FAILURES_MAX: u8 = 2;
 
@@ -36,8 +38,9 @@ impl Call {
         let history = self.history.with(open.as_deref());
         reply.based_on = open.unwrap_or_default();
         self.reply = Some(reply);
-        self.timers
-            .set(Timer::Think, self.now + self.config.think_limit);
+        // After a failure there is less patience left.
+        let limit = self.config.think_limit / (u32::from(self.failures.model) + 1);
+        self.timers.set(Timer::Think, self.now + limit);
         out.push(Action::Think {
             generation,
             history,
@@ -145,6 +148,7 @@ impl Call {
                 reply.add_tool(tool);
                 self.timers.set(Timer::Think, now + limit);
             }
+            ReplyEvent::Withheld => self.on_withheld(out),
             ReplyEvent::Done => reply.close(),
             ReplyEvent::Failed => {
                 out.push(Action::Publish(Note::Warning(warning::MODEL_FAILED)));
@@ -153,6 +157,21 @@ impl Call {
         }
         self.pump(out);
         self.after_writing();
+    }
+
+    /// What the model wrote last must not be said: a fixed sentence takes its place.
+    fn on_withheld(&mut self, out: &mut Vec<Action>) {
+        let text = format!(" {}", self.config.phrases.withheld);
+        let Some(reply) = self.reply.as_mut().filter(|reply| !reply.withheld) else {
+            return;
+        };
+        reply.withheld = true;
+        reply.first_text.get_or_insert(self.now);
+        reply.add_text(&text);
+        count(&mut self.counters.withheld);
+        self.timers.stop(Timer::Filler);
+        self.timers.set(Timer::Clause, self.now + CLAUSE_WAIT);
+        out.push(Action::Publish(Note::Warning(warning::WITHHELD)));
     }
 
     /// Once the model is done, it is no longer waited for.
@@ -172,16 +191,27 @@ impl Call {
         }
     }
 
-    /// The model is slow: fills the silence, once, unless the callee is speaking.
+    /// The model is slow: fills the silence, and later once more, unless the callee is speaking.
     pub(super) fn say_filler(&mut self, out: &mut Vec<Action>) {
-        let text = self.config.phrases.filler.clone();
+        let phrases = &self.config.phrases;
         let Some(reply) = self.reply.as_mut() else {
             return;
         };
-        if reply.released && reply.ledger.is_empty() && !text.is_empty() {
-            reply.filler = true;
-            reply.ready.push_front(text);
-            self.pump(out);
+        let text = match reply.fillers {
+            0 => phrases.filler.clone(),
+            _ => phrases.trouble.clone(),
+        };
+        let waits = reply.released && reply.first_text.is_none();
+        if !waits || text.is_empty() || usize::from(reply.fillers) < reply.ledger.len() {
+            return;
+        }
+        reply.fillers += 1;
+        let again = reply.fillers < FILLERS_MAX;
+        reply.ready.push_front(text);
+        self.pump(out);
+        if again {
+            let at = self.now + self.config.think_filler_again;
+            self.timers.set(Timer::Filler, at);
         }
     }
 
@@ -194,19 +224,24 @@ impl Call {
         self.on_model_failed(out);
     }
 
-    /// What the model wrote stands; when it wrote nothing, a fixed sentence takes its place, and at the second
-    /// failure in a row the call ends.
+    /// What the model wrote stands, and is gone on with when it broke off within a sentence. When it wrote nothing, it
+    /// is asked once more while the callee is told to wait. At the second failure in a row the call ends.
     fn on_model_failed(&mut self, out: &mut Vec<Action>) {
         let Some(reply) = self.reply.as_mut() else {
             return;
         };
         if reply.has_content() {
+            reply.broken = !reply.is_whole();
             reply.close();
+            if reply.broken {
+                self.failures.model = self.failures.model.saturating_add(1);
+            }
             self.pump(out);
             self.after_writing();
             return;
         }
         let (released, opening) = (reply.released, reply.purpose == Purpose::Opening);
+        let told = reply.fillers > 0;
         self.drop_reply(out);
         self.failures.model = self.failures.model.saturating_add(1);
         if self.failures.model >= FAILURES_MAX {
@@ -217,8 +252,20 @@ impl Call {
             // Nobody noticed: it is simply asked again, at once for an opening, at the decision for an answer.
             self.owed = opening.then_some(None);
         } else {
-            let text = self.config.phrases.trouble.clone();
-            self.speak(Purpose::Stopgap, &text, out);
+            self.owed = Some(None);
+            if !told {
+                let text = self.config.phrases.trouble.clone();
+                self.speak(Purpose::Stopgap, &text, out);
+            }
+        }
+    }
+
+    /// A reply that broke off within a sentence was heard so far: it is gone on with, or the call ends.
+    fn after_broken(&mut self, out: &mut Vec<Action>) {
+        if self.failures.model >= FAILURES_MAX {
+            self.give_up(Failure::LlmFailed, out);
+        } else {
+            self.owed = Some(Some(notes::BROKEN_OFF));
         }
     }
 
@@ -400,7 +447,8 @@ impl Call {
         {
             self.commit_turn(None, out);
         }
-        if reply.purpose == Purpose::Answer || reply.purpose == Purpose::Opening {
+        let broken = reply.broken;
+        if !broken && matches!(reply.purpose, Purpose::Answer | Purpose::Opening) {
             self.failures.model = 0;
         }
         self.record(&reply, false, out);
@@ -409,6 +457,7 @@ impl Call {
         match reply.purpose {
             Purpose::Goodbye { end, firm } => self.close(end, firm),
             Purpose::Message => self.close(End::Voicemail, true),
+            _ if broken => self.after_broken(out),
             _ => self.use_tools(reply.take_tools(), !reply.ledger.is_empty(), out),
         }
     }
@@ -448,21 +497,5 @@ impl Call {
             },
             out,
         );
-    }
-
-    fn use_tools(&mut self, tools: Vec<Tool>, spoke: bool, out: &mut Vec<Action>) {
-        for tool in tools {
-            out.push(Action::Publish(Note::Tool(tool.clone())));
-            match tool {
-                Tool::HangUp if spoke => self.close(End::AgentHungUp, false),
-                Tool::HangUp => self.hang_up(End::AgentHungUp, out),
-                Tool::PressKeys(keys) => self.press_keys(&keys, out),
-                Tool::Wait => self.hold.asked = true,
-                Tool::Transfer(to) => self.transfer(&to, out),
-            }
-            if self.phase != Phase::Talking || self.closing.is_some() {
-                return;
-            }
-        }
     }
 }

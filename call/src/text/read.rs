@@ -5,11 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+mod notes;
+
 use super::{Names, TextError, read_duration};
 use crate::{
     Action, ClauseId, Command, End, Event, FlushMark, Generation, Latency, LineEvent, Message,
-    Note, PlayoutEvent, Prosody, ReplyEvent, SpeechEvent, Tool, Turn, TurnHint, VoiceEvent,
-    WordsEvent, warning,
+    PlayoutEvent, Prosody, ReplyEvent, SpeechEvent, Tool, Turn, TurnHint, VoiceEvent, WordsEvent,
 };
 
 /// Reads an event.
@@ -54,7 +55,7 @@ pub fn read_action(line: &str, origin: Instant) -> Result<Action, TextError> {
         "keys" => Action::PressKeys(words.text()?),
         "transfer" => Action::Transfer(words.text()?),
         "hang-up" => Action::HangUp,
-        "note" => Action::Publish(note(&mut words)?),
+        "note" => Action::Publish(notes::read(&mut words)?),
         "turn" => Action::Turn(turn(&mut words, origin)?),
         "end" => Action::End(end(&mut words)?),
         other => return Err(TextError::new(format!("'{other}' is no action"))),
@@ -308,6 +309,7 @@ fn reply(words: &mut Words) -> Result<ReplyEvent, TextError> {
     Ok(match words.word()?.as_str() {
         "text" => ReplyEvent::Text(words.text()?),
         "tool" => ReplyEvent::Tool(tool(words)?),
+        "withheld" => ReplyEvent::Withheld,
         "done" => ReplyEvent::Done,
         "failed" => ReplyEvent::Failed,
         other => return unknown(other, "reply event"),
@@ -320,6 +322,8 @@ pub(super) fn tool(words: &mut Words) -> Result<Tool, TextError> {
         "keys" => Tool::PressKeys(words.text()?),
         "wait" => Tool::Wait,
         "transfer" => Tool::Transfer(words.text()?),
+        "ask" => Tool::Ask(words.text()?),
+        "fact" => Tool::Note(words.text()?),
         other => return unknown(other, "tool"),
     })
 }
@@ -354,6 +358,10 @@ fn command(words: &mut Words) -> Result<Command, TextError> {
     Ok(match words.word()?.as_str() {
         "say" => Command::Say(words.text()?),
         "instruct" => Command::Instruct(words.text()?),
+        "answer" => Command::Answer {
+            question: words.parse("question")?,
+            text: words.text()?,
+        },
         "interrupt" => Command::Interrupt,
         "keys" => Command::PressKeys(words.text()?),
         "transfer" => Command::Transfer(words.text()?),
@@ -378,51 +386,6 @@ fn history(words: &mut Words) -> Result<Vec<Message>, TextError> {
         });
     }
     Ok(history)
-}
-
-fn note(words: &mut Words) -> Result<Note, TextError> {
-    Ok(match words.word()?.as_str() {
-        "status" => Note::Status(Names::read(&words.word()?)?),
-        "callee-partial" => Note::CalleePartial(words.text()?),
-        "callee-final" => Note::CalleeFinal(words.text()?),
-        "thinking" => Note::Thinking(words.generation()?),
-        "agent-speech" => agent_speech(words)?,
-        "interrupted" => Note::Interrupted {
-            heard: words.text()?,
-        },
-        "false-alarm" => Note::FalseAlarm,
-        "latency" => Note::Latency(words.generation()?, latency(words)?),
-        "dtmf" => Note::Dtmf(words.key()?, words.take("agent") || !words.take("callee")),
-        "tool" => Note::Tool(tool(words)?),
-        "answered-by" => Note::AnsweredBy(Names::read(&words.word()?)?),
-        "warning" => {
-            let text = words.text()?;
-            let known = warning::ALL.iter().find(|known| **known == text);
-            Note::Warning(
-                known.ok_or_else(|| TextError::new(format!("\"{text}\" is no known warning")))?,
-            )
-        }
-        other => return unknown(other, "note"),
-    })
-}
-
-fn agent_speech(words: &mut Words) -> Result<Note, TextError> {
-    let clause = words.clause()?;
-    let counts = words.word()?;
-    let parts: Vec<u16> = counts
-        .split('/')
-        .filter_map(|part| part.parse().ok())
-        .collect();
-    let &[generated, sent, heard] = parts.as_slice() else {
-        return unknown(&counts, "word count; write it like 3/2/1");
-    };
-    Ok(Note::AgentSpeech {
-        clause,
-        text: words.text()?,
-        generated,
-        sent,
-        heard,
-    })
 }
 
 fn latency(words: &mut Words) -> Result<Latency, TextError> {

@@ -31,6 +31,8 @@ pub fn read_setting(setting: &str, config: &mut CallConfig) -> Result<(), TextEr
         "voicemail_message" => config.voicemail = Voicemail::LeaveMessage(text()?),
         "filler" => config.phrases.filler = text()?,
         "trouble" => config.phrases.trouble = text()?,
+        "asking" => config.phrases.asking = text()?,
+        "withheld" => config.phrases.withheld = text()?,
         "sorry" => config.phrases.sorry = text()?,
         "goodbye" => config.phrases.goodbye = text()?,
         "nobody" => config.phrases.nobody = text()?,
@@ -80,6 +82,8 @@ pub fn write_settings(config: &CallConfig) -> String {
     let (mine, usual) = (&config.phrases, &default.phrases);
     other("filler", quote(&mine.filler), quote(&usual.filler));
     other("trouble", quote(&mine.trouble), quote(&usual.trouble));
+    other("asking", quote(&mine.asking), quote(&usual.asking));
+    other("withheld", quote(&mine.withheld), quote(&usual.withheld));
     other("sorry", quote(&mine.sorry), quote(&usual.sorry));
     other("goodbye", quote(&mine.goodbye), quote(&usual.goodbye));
     other("nobody", quote(&mine.nobody), quote(&usual.nobody));

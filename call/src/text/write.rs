@@ -126,6 +126,7 @@ fn reply(event: &ReplyEvent) -> String {
     match event {
         ReplyEvent::Text(text) => format!("text {}", quote(text)),
         ReplyEvent::Tool(used) => format!("tool {}", tool(used)),
+        ReplyEvent::Withheld => "withheld".into(),
         ReplyEvent::Done => "done".into(),
         ReplyEvent::Failed => "failed".into(),
     }
@@ -137,6 +138,8 @@ fn tool(used: &Tool) -> String {
         Tool::PressKeys(keys) => format!("keys {}", quote(keys)),
         Tool::Wait => "wait".into(),
         Tool::Transfer(to) => format!("transfer {}", quote(to)),
+        Tool::Ask(question) => format!("ask {}", quote(question)),
+        Tool::Note(fact) => format!("fact {}", quote(fact)),
     }
 }
 
@@ -156,6 +159,7 @@ fn command(event: &Command) -> String {
     match event {
         Command::Say(text) => format!("say {}", quote(text)),
         Command::Instruct(text) => format!("instruct {}", quote(text)),
+        Command::Answer { question, text } => format!("answer {question} {}", quote(text)),
         Command::Interrupt => "interrupt".into(),
         Command::PressKeys(keys) => format!("keys {}", quote(keys)),
         Command::Transfer(to) => format!("transfer {}", quote(to)),
@@ -199,6 +203,16 @@ fn note(published: &Note) -> String {
             )
         }
         Note::Tool(used) => format!("tool {}", tool(used)),
+        Note::ToolRefused { tool: used, reason } => {
+            format!("tool-refused {} {}", tool(used), quote(reason))
+        }
+        Note::Question { id, text, within } => {
+            format!("question {id} within={} {}", ms(*within), quote(text))
+        }
+        Note::QuestionClosed { id, answered } => {
+            let how = if *answered { "answered" } else { "unanswered" };
+            format!("question-closed {id} {how}")
+        }
         Note::AnsweredBy(who) => format!("answered-by {}", who.name()),
         Note::Warning(text) => format!("warning {}", quote(text)),
     }

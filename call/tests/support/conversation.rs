@@ -186,14 +186,17 @@ fn manners(rng: &mut Rng) -> Manners {
 fn answer(rng: &mut Rng) -> Answer {
     let mut tools = Vec::new();
     if rng.u8(..) < 50 {
-        tools.push(match rng.u8(0..8) {
+        tools.push(match rng.u8(0..11) {
             0..=2 => Tool::HangUp,
             3 | 4 => Tool::PressKeys("1w2#x".into()),
             5 | 6 => Tool::Wait,
-            _ => Tool::Transfer("+14155550100".into()),
+            7 => Tool::Transfer("+14155550100".into()),
+            8 | 9 => Tool::Ask("Is nine all right?".into()),
+            _ => Tool::Note("They close at ten.".into()),
         });
     }
     Answer {
+        withheld: rng.u8(..) < 8,
         text: REPLIES[rng.usize(..REPLIES.len())].to_owned(),
         tools,
         after: ms(rng.u64(0..900) * if rng.u8(..) < 20 { 6 } else { 1 }),
@@ -255,7 +258,7 @@ fn prosody(rng: &mut Rng) -> Prosody {
 
 /// Events that real calls have seldom, and that end many of them.
 fn rare(rng: &mut Rng) -> Option<Event> {
-    Some(match rng.u8(0..24) {
+    Some(match rng.u8(0..26) {
         0 => Event::Line(LineEvent::HungUp),
         1 => Event::Line(LineEvent::Failed(Failure::MediaLost)),
         2 => Event::Line(LineEvent::Dtmf('5')),
@@ -276,6 +279,10 @@ fn rare(rng: &mut Rng) -> Option<Event> {
         19 => Event::Command(Command::Drain),
         20 => Event::Words(WordsEvent::Failed),
         21 => Event::Command(Command::Transfer("+14155550100".into())),
+        22 | 23 => Event::Command(Command::Answer {
+            question: rng.u32(1..4),
+            text: "Yes, that is fine.".into(),
+        }),
         _ => return None,
     })
 }

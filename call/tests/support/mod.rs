@@ -83,6 +83,8 @@ impl Default for Manners {
 pub(crate) struct Answer {
     /// What it writes.
     pub(crate) text: String,
+    /// Whether words behind that text are withheld.
+    pub(crate) withheld: bool,
     /// What it uses.
     pub(crate) tools: Vec<Tool>,
     /// From the request to the first text.
@@ -389,6 +391,9 @@ impl World {
                 Event::Reply(generation, ReplyEvent::Text(word.to_owned())),
             );
             at += ms(20);
+        }
+        if answer.withheld {
+            self.at(at, Event::Reply(generation, ReplyEvent::Withheld));
         }
         for tool in answer.tools {
             self.at(at, Event::Reply(generation, ReplyEvent::Tool(tool)));

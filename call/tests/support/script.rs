@@ -142,25 +142,28 @@ fn split_quoted(rest: &str) -> Result<(String, &str), String> {
 }
 
 fn answer(rest: &str) -> Result<Answer, String> {
-    let (text, rest) = split_quoted(rest)?;
+    let (text, mut rest) = split_quoted(rest)?;
     let mut answer = Answer {
         text,
         after: ms(300),
         ..Answer::default()
     };
-    let mut words = rest.split_whitespace();
-    while let Some(word) = words.next() {
+    while !rest.is_empty() {
+        let (word, more) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        rest = more.trim();
         let mut quoted = || {
-            words
-                .next()
-                .map(|text| text.trim_matches('"').to_owned())
-                .ok_or("something is missing")
+            let (text, more) = split_quoted(rest)?;
+            rest = more;
+            Ok::<_, String>(text)
         };
         match word {
             "hang-up" => answer.tools.push(Tool::HangUp),
             "wait" => answer.tools.push(Tool::Wait),
             "keys" => answer.tools.push(Tool::PressKeys(quoted()?)),
             "transfer" => answer.tools.push(Tool::Transfer(quoted()?)),
+            "ask" => answer.tools.push(Tool::Ask(quoted()?)),
+            "fact" => answer.tools.push(Tool::Note(quoted()?)),
+            "withheld" => answer.withheld = true,
             "broken" => answer.ends = Ends::Failed,
             "stuck" => answer.ends = Ends::Never,
             _ => match word.strip_prefix("after=") {

@@ -68,6 +68,9 @@ pub struct Call {
     pub error_code: Option<ErrorCode>,
     /// Why the call failed.
     pub failure: Option<Failure>,
+    /// Facts that the agent kept during the call, in its words. Not checked; what is proven is in `evidence`.
+    #[serde(default)]
+    pub notes: Vec<NotedFact>,
     /// How the conversation went, in numbers.
     pub metrics: Option<Metrics>,
     /// Sentences on what was asked for and not acted on, or will not work on this call.
@@ -119,6 +122,7 @@ impl Call {
             turns: Vec::new(),
             result: None,
             evidence: Vec::new(),
+            notes: Vec::new(),
             duration_seconds: None,
             recording_url: None,
             answered_by: None,
@@ -426,6 +430,15 @@ pub struct Evidence {
     pub audio_ms: u64,
 }
 
+/// A fact that the agent kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotedFact {
+    /// In the agent's words.
+    pub text: String,
+    /// When it was kept, in milliseconds since the call was created.
+    pub t_ms: u64,
+}
+
 /// How the conversation went, in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -439,6 +452,12 @@ pub struct Metrics {
     pub interruptions: u32,
     /// How often it paused for a noise or a backchannel and went on.
     pub false_alarms: u32,
+    /// How often the agent wanted a tool that made no sense at that moment, and did not get it.
+    #[serde(default)]
+    pub tools_refused: u32,
+    /// How often words of the agent were withheld because they were private.
+    #[serde(default)]
+    pub withheld: u32,
     /// How much of the call each side spoke.
     pub talk_share: TalkShare,
 }
