@@ -220,11 +220,11 @@ fn supervise(
         policy: config.policy().map_err(StartError)?,
         ring_timeout: config.calls.ring_timeout(),
         drain: config.calls.drain(),
-        call: CallConfig {
+        call: config.llm.patience.apply(CallConfig {
             patience: config.calls.patience,
             max_duration: config.calls.max_duration(),
             ..CallConfig::default()
-        },
+        }),
         recordings: folder.recordings(),
         buy_credits_url: config.buy_credits_url(public_url),
     };

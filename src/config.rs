@@ -24,6 +24,7 @@ mod site;
 mod speaking;
 #[cfg(test)]
 mod tests;
+pub mod thinking;
 
 pub use self::{
     accounts::{Contact, Disclosure, Limits, Outside, Retention, Stripe},
@@ -36,6 +37,7 @@ pub use self::{
     sip::{Encryption, Sip, SoundCodec, Trunk, TrunkTransport},
     site::{Net, Website},
     speaking::{Espeak, Flite, OpenAiVoice, RemoteVoice, Tts, TtsProvider},
+    thinking::{Anthropic, Patience},
 };
 
 /// The whole configuration. `Config::default()` is what an empty file means.
@@ -199,8 +201,12 @@ pub struct Llm {
     pub providers: Vec<LlmProvider>,
     /// The built-in rules.
     pub rules: Rules,
-    /// A language model.
+    /// A language model behind OpenAI's interface.
     pub openai: OpenAi,
+    /// A language model behind Anthropic's interface.
+    pub anthropic: Anthropic,
+    /// How long it is waited for.
+    pub patience: Patience,
 }
 
 /// `[llm.rules]`
@@ -221,6 +227,8 @@ pub enum LlmProvider {
     Rules,
     /// A language model behind OpenAI's interface.
     OpenAi,
+    /// A language model behind Anthropic's interface.
+    Anthropic,
 }
 
 /// `[llm.openai]`
@@ -349,6 +357,7 @@ impl Llm {
         let configured = !self.openai.base_url.is_empty() || !self.openai.api_key.0.is_empty();
         match self.providers.as_slice() {
             [] if configured => vec![LlmProvider::OpenAi],
+            [] if !self.anthropic.api_key.0.is_empty() => vec![LlmProvider::Anthropic],
             [] => vec![LlmProvider::Rules],
             chosen => chosen.to_vec(),
         }

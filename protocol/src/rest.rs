@@ -15,7 +15,7 @@ pub use account::{Account, LedgerLine, LedgerPage, Purchasable};
 pub use block::BlockNumber;
 pub use call::{
     AnsweredBy, AtFault, Call, Direction, EndReason, Evidence, Failure, FailureReason, Metrics,
-    Outcome, Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
+    NotedFact, Outcome, Percentiles, Speaker, StageLatency, Status, TalkShare, Turn, TurnLatency,
 };
 pub use context::Context;
 pub use create::{CreateCall, Offer, Parsed, Voicemail, VoicemailAction};

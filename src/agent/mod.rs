@@ -7,6 +7,7 @@
 pub(crate) mod dialogue;
 pub(crate) mod disclosure;
 pub(crate) mod ear;
+pub(crate) mod guard;
 pub(crate) mod heard;
 mod judge;
 pub(crate) mod numbers;
@@ -14,6 +15,7 @@ pub(crate) mod phrases;
 pub(crate) mod prompt;
 pub(crate) mod schema;
 pub(crate) mod task;
+pub(crate) mod tools;
 pub(crate) mod when;
 pub(crate) mod words;
 
@@ -45,6 +47,14 @@ pub struct Brief {
     pub transfer_to: Option<String>,
     /// The date on which the call is made, `YYYY-MM-DD`, for words like "tonight".
     pub today: String,
+}
+
+impl Brief {
+    /// Returns what a language model is told before the conversation: its role, its rules, and what this brief says.
+    #[must_use]
+    pub fn told(&self) -> String {
+        prompt::system(self)
+    }
 }
 
 /// One turn of the finished conversation, as it was heard on the line.

@@ -110,6 +110,18 @@ impl Renderer {
                 self.note(t_ms, &format!("{name} takes over from {failed}: {reason}"))
             }
             Event::Service { .. } => String::new(),
+            Event::ToolRefused { name, reason, .. } => {
+                self.note(t_ms, &format!("not done: {name}. {reason}"))
+            }
+            Event::Question { text, .. } => self.note(t_ms, &format!("the agent asks you: {text}")),
+            Event::QuestionClosed { answered, .. } => {
+                let how = if *answered {
+                    "answered"
+                } else {
+                    "not answered in time"
+                };
+                self.note(t_ms, &format!("the question was {how}"))
+            }
             Event::Warning { message } => self.note(t_ms, &format!("warning: {message}")),
             Event::CallEnded { call } => self.ended(call),
         }

@@ -100,6 +100,7 @@ impl Config {
         for url in [
             &mut self.server.public_url,
             &mut self.llm.openai.base_url,
+            &mut self.llm.anthropic.base_url,
             &mut self.line.twilio.api_base,
             &mut self.billing.stripe.api_base,
             &mut self.stt.openai.base_url,
@@ -171,6 +172,9 @@ impl Config {
         );
         self.failover.check(&mut within);
         self.check_site(&mut within);
+        for (key, value, range) in self.llm.patience.ranges() {
+            within(key, value, range);
+        }
         if !(0.5..=3.0).contains(&calls.patience) {
             let patience = calls.patience;
             wrong.push(format!(
@@ -180,6 +184,7 @@ impl Config {
         for (key, url) in [
             ("server.public_url", &server.public_url),
             ("llm.openai.base_url", &self.llm.openai.base_url),
+            ("llm.anthropic.base_url", &self.llm.anthropic.base_url),
             ("line.twilio.api_base", &self.line.twilio.api_base),
             ("billing.buy_credits_url", &self.billing.buy_credits_url),
             ("billing.stripe.api_base", &self.billing.stripe.api_base),

@@ -3,7 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
-use super::{Config, LineKind, LlmProvider, OpenAi as OpenAiSettings, SttProvider};
+use super::{Config, LineKind, LlmProvider, SttProvider};
 use crate::{
     line::{
         Line,
@@ -11,6 +11,7 @@ use crate::{
     },
     provider::{
         LanguageModel, ProviderError, ProviderErrorKind, SpeechToText, TextToSpeech,
+        anthropic::{self, Anthropic},
         cached::Cached,
         deepgram::Deepgram,
         failover::{Hearing, Thinking},
@@ -100,7 +101,8 @@ impl Config {
 
     fn model(&self, provider: LlmProvider) -> Result<Arc<dyn LanguageModel>, ProviderError> {
         Ok(match provider {
-            LlmProvider::OpenAi => Arc::new(OpenAi::new(self.model_options())?),
+            LlmProvider::OpenAi => Arc::new(OpenAi::new(self.openai_options())?),
+            LlmProvider::Anthropic => Arc::new(Anthropic::new(self.anthropic_options())?),
             LlmProvider::Rules => Arc::new(Rules::new(&self.llm.rules.caller_name)),
         })
     }
@@ -227,7 +229,24 @@ impl Config {
         match provider {
             LlmProvider::OpenAi => Part {
                 role,
-                state: self.check_model(check).await,
+                state: check_model(
+                    self.openai_options(),
+                    openai::OPENAI_URL,
+                    OpenAi::new,
+                    check,
+                )
+                .await,
+                better: None,
+            },
+            LlmProvider::Anthropic => Part {
+                role,
+                state: check_model(
+                    self.anthropic_options(),
+                    anthropic::ANTHROPIC_URL,
+                    Anthropic::new,
+                    check,
+                )
+                .await,
                 better: None,
             },
             LlmProvider::Rules => Part {
@@ -237,42 +256,29 @@ impl Config {
                         .into(),
                 ),
                 better: Some(
-                    "set llm.openai.base_url to a server that speaks OpenAI's chat completions",
+                    "set llm.openai.base_url to a server that speaks OpenAI's chat completions, or llm.anthropic.api_key",
                 ),
             },
         }
     }
 
-    async fn check_model(&self, check: Check) -> Result<String, String> {
-        let options = self.model_options();
-        let place = if options.base_url.is_empty() {
-            openai::OPENAI_URL
-        } else {
-            &options.base_url
-        };
-        let name = format!("{} at {place}", options.model);
-        let model = OpenAi::new(options).map_err(|error| error.to_string())?;
-        let question = model.complete("This is a check.".into(), "Answer with the word ok.".into());
-        match question {
-            Some(question) if check == Check::Everything => match question.await {
-                Ok(_) => Ok(format!("{name}, which answers")),
-                Err(error) => Err(error.to_string()),
-            },
-            _ => Ok(name),
+    fn openai_options(&self) -> openai::Options {
+        let chosen = &self.llm.openai;
+        openai::Options {
+            base_url: chosen.base_url.clone(),
+            api_key: chosen.api_key.0.clone(),
+            model: chosen.model.clone(),
+            ..openai::Options::default()
         }
     }
 
-    fn model_options(&self) -> openai::Options {
-        let OpenAiSettings {
-            base_url,
-            api_key,
-            model,
-        } = self.llm.openai.clone();
-        openai::Options {
-            base_url,
-            api_key: api_key.0,
-            model,
-            ..openai::Options::default()
+    fn anthropic_options(&self) -> anthropic::Options {
+        let chosen = &self.llm.anthropic;
+        anthropic::Options {
+            base_url: chosen.base_url.clone(),
+            api_key: chosen.api_key.0.clone(),
+            model: chosen.model.clone(),
+            ..anthropic::Options::default()
         }
     }
 }
@@ -283,6 +289,29 @@ async fn blocking(
 ) -> Result<String, String> {
     let found = tokio::task::spawn_blocking(check).await;
     found.unwrap_or_else(|error| Err(error.to_string()))
+}
+
+/// Names the model, and asks it something when everything is checked.
+async fn check_model<M: LanguageModel>(
+    options: openai::Options,
+    own: &str,
+    make: impl Fn(openai::Options) -> Result<M, ProviderError>,
+    check: Check,
+) -> Result<String, String> {
+    let place = match options.base_url.as_str() {
+        "" => own,
+        url => url,
+    };
+    let name = format!("{} at {place}", options.model);
+    let model = make(options).map_err(|error| error.to_string())?;
+    let question = model.complete("This is a check.".into(), "Answer with the word ok.".into());
+    match question {
+        Some(question) if check == Check::Everything => match question.await {
+            Ok(_) => Ok(format!("{name}, which answers")),
+            Err(error) => Err(error.to_string()),
+        },
+        _ => Ok(name),
+    }
 }
 
 /// Makes the lines that are configured, the default first.

@@ -31,11 +31,14 @@ pub use self::{
     scribe::{Record, Scribe, ScribeParts},
     services::Providers,
 };
-use self::{services::Services, sound::Sound};
+use self::{
+    services::{Replied, Services},
+    sound::Sound,
+};
 use crate::{
     agent::Brief,
     line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line},
-    provider::{LlmEvent, SttEvent, SttInput, TtsEvent},
+    provider::{SttEvent, SttInput, TtsEvent},
     watch::{self, SoundMeters},
 };
 
@@ -167,7 +170,7 @@ enum Wake {
     Tick(Instant),
     Leg(Option<LegEvent>),
     Words(SttEvent),
-    Replied(call::Generation, LlmEvent),
+    Replied(call::Generation, Replied),
     Spoken(TtsEvent),
     Command(Option<Command>),
     Deadline,
@@ -349,15 +352,13 @@ impl Driver {
         self.event(Event::Words(event), now);
     }
 
-    fn replied(&mut self, generation: call::Generation, event: LlmEvent, now: Instant) {
+    fn replied(&mut self, generation: call::Generation, event: Replied, now: Instant) {
         let event = match event {
-            LlmEvent::Served(served) => {
+            Replied::Served(served) => {
                 return self.scribe.served(Role::Llm, Some(generation), served, now);
             }
-            LlmEvent::Text(text) => call::ReplyEvent::Text(text),
-            LlmEvent::Tool(tool) => call::ReplyEvent::Tool(tool),
-            LlmEvent::Done => call::ReplyEvent::Done,
-            LlmEvent::Failed(error) => {
+            Replied::Event(event) => event,
+            Replied::Failed(error) => {
                 watch::provider_failed("llm");
                 tracing::warn!(call = %self.scribe.call(), %error, "the language model failed");
                 self.detail = Some(error.to_string());

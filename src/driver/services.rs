@@ -6,14 +6,17 @@ use std::{
     sync::Arc,
 };
 
-use call::{ClauseId, Generation};
+use call::{ClauseId, Generation, ReplyEvent, Speaker};
 use tokio::{sync::mpsc, task::AbortHandle};
 
 use crate::{
-    agent::Brief,
+    agent::{
+        Brief,
+        guard::{Guard, Passed, Secrets},
+    },
     provider::{
-        LanguageModel, LlmEvent, LlmRequest, ProviderError, ProviderErrorKind, SpeechToText,
-        SttEvent, SttInput, SttOptions, TextToSpeech, TtsEvent, TtsInput, TtsOptions,
+        LanguageModel, LlmEvent, LlmRequest, ProviderError, ProviderErrorKind, Served,
+        SpeechToText, SttEvent, SttInput, SttOptions, TextToSpeech, TtsEvent, TtsInput, TtsOptions,
     },
 };
 
@@ -43,20 +46,34 @@ pub struct Providers {
 pub(super) struct Services {
     llm: Arc<dyn LanguageModel>,
     brief: Arc<Brief>,
+    secrets: Arc<Secrets>,
+    /// How many entries of the requester the secrets know.
+    guidance: usize,
     hearing: Outbox<SttInput>,
     speaking: Outbox<TtsInput>,
     replies: HashMap<Generation, AbortHandle>,
     cancelled: HashSet<Generation>,
     tasks: Vec<AbortHandle>,
-    reply_events: mpsc::Sender<(Generation, LlmEvent)>,
+    reply_events: mpsc::Sender<(Generation, Replied)>,
     /// Words.
     pub(super) words: mpsc::Receiver<SttEvent>,
     /// Pieces of replies.
-    pub(super) replied: mpsc::Receiver<(Generation, LlmEvent)>,
+    pub(super) replied: mpsc::Receiver<(Generation, Replied)>,
     /// Pieces of speech.
     pub(super) spoken: mpsc::Receiver<TtsEvent>,
     /// Frames that a slow recogniser never got.
     pub(super) frames_dropped: u64,
+}
+
+/// A piece of a reply that has passed the guard.
+#[derive(Debug)]
+pub(super) enum Replied {
+    /// For the core.
+    Event(ReplyEvent),
+    /// Another model than before serves.
+    Served(Served),
+    /// The model failed.
+    Failed(ProviderError),
 }
 
 /// A queue in front of a service that may not be open yet.
@@ -121,6 +138,8 @@ impl Services {
         ));
         Self {
             llm: providers.llm,
+            secrets: Arc::new(Secrets::of(&brief)),
+            guidance: 0,
             brief,
             hearing: Outbox::new(hear_rx),
             speaking: Outbox::new(speak_rx),
@@ -160,31 +179,76 @@ impl Services {
         self.speaking.pump();
     }
 
-    /// Asks the model for a reply.
+    /// Asks the model for a reply. Nothing of it reaches the call but through the guard.
     pub(super) fn think(&mut self, generation: Generation, history: Vec<call::Message>) {
+        self.learn(&history);
+        let secrets = self.secrets.clone();
+        let said = history.clone();
         let mut reply = self.llm.reply(LlmRequest {
             brief: self.brief.clone(),
             history,
         });
         let events = self.reply_events.clone();
         let task = tokio::spawn(async move {
-            let mut complete = false;
+            let mut guard = Guard::new(&secrets, &said);
+            let mut ended = None;
             while let Some(event) = reply.recv().await {
-                complete = matches!(event, LlmEvent::Done | LlmEvent::Failed(_));
-                if events.send((generation, event)).await.is_err() || complete {
+                let passed = match event {
+                    LlmEvent::Served(served) => {
+                        let served = Replied::Served(served);
+                        if events.send((generation, served)).await.is_err() {
+                            return;
+                        }
+                        continue;
+                    }
+                    LlmEvent::Text(text) => guard.text(&text),
+                    LlmEvent::Tool(tool) => {
+                        // What was held back comes before the tool.
+                        let mut passed = guard.end();
+                        passed.push(guard.tool(tool));
+                        passed
+                    }
+                    LlmEvent::Done => {
+                        ended = Some(Replied::Event(ReplyEvent::Done));
+                        break;
+                    }
+                    LlmEvent::Failed(error) => {
+                        ended = Some(Replied::Failed(error));
+                        break;
+                    }
+                };
+                if !send_on(&events, generation, passed).await {
                     return;
                 }
             }
-            if !complete {
-                let error = ProviderError::new(
+            let ended = ended.unwrap_or_else(|| {
+                Replied::Failed(ProviderError::new(
                     ProviderErrorKind::Protocol,
                     "The language model's reply ended without saying that it was complete.",
-                );
-                // The call is over when nobody takes it.
-                let _ = events.send((generation, LlmEvent::Failed(error))).await;
+                ))
+            });
+            // The call is over when nobody takes it.
+            if send_on(&events, generation, guard.end()).await {
+                let _ = events.send((generation, ended)).await;
             }
         });
         self.replies.insert(generation, task.abort_handle());
+    }
+
+    /// What the requester has told since is guarded like their notes.
+    fn learn(&mut self, history: &[call::Message]) {
+        let guidance: Vec<&call::Message> = history
+            .iter()
+            .filter(|message| message.speaker == Speaker::Requester)
+            .collect();
+        if guidance.len() > self.guidance {
+            let mut secrets = Secrets::of(&self.brief);
+            for message in &guidance {
+                secrets.add_notes(&message.text);
+            }
+            self.secrets = Arc::new(secrets);
+            self.guidance = guidance.len();
+        }
     }
 
     /// Stops everything of a generation; what still arrives of it is dropped by [`Services::is_live`].
@@ -228,6 +292,29 @@ impl Drop for Services {
             task.abort();
         }
     }
+}
+
+/// Sends what has passed the guard; returns whether somebody took it.
+async fn send_on(
+    events: &mpsc::Sender<(Generation, Replied)>,
+    generation: Generation,
+    passed: Vec<Passed>,
+) -> bool {
+    for passed in passed {
+        let event = match passed {
+            Passed::Text(text) => ReplyEvent::Text(text),
+            Passed::Tool(tool) => ReplyEvent::Tool(tool),
+            Passed::Withheld => ReplyEvent::Withheld,
+        };
+        if events
+            .send((generation, Replied::Event(event)))
+            .await
+            .is_err()
+        {
+            return false;
+        }
+    }
+    true
 }
 
 async fn hear(

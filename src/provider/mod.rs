@@ -14,8 +14,10 @@ use tokio::sync::mpsc;
 use crate::agent::Brief;
 
 pub mod aloud;
+pub mod anthropic;
 pub mod cached;
 pub mod cartesia;
+mod chat;
 mod clauses;
 pub mod deaf;
 pub mod deepgram;
@@ -141,6 +143,23 @@ pub trait LanguageModel: Send + Sync + fmt::Debug {
     ) -> Option<BoxFuture<'_, Result<String, ProviderError>>> {
         None
     }
+    /// As [`LanguageModel::complete`], held to a JSON Schema by services that can do that. Whoever asks checks the answer
+    /// all the same.
+    fn answer(&self, question: Question) -> Option<BoxFuture<'_, Result<String, ProviderError>>> {
+        self.complete(question.system, question.user)
+    }
+}
+
+/// A question outside the conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Question {
+    /// Who answers, and how.
+    pub system: String,
+    /// What is asked.
+    pub user: String,
+    /// JSON Schema of the answer, an object, in the subset that every vendor takes strictly: every property required, no
+    /// others allowed.
+    pub schema: Option<serde_json::Value>,
 }
 
 /// What a model needs for one reply.

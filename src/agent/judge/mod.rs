@@ -1,5 +1,6 @@
 //! The verdict after a call: from what was heard, never from what was meant.
 
+mod grounds;
 mod model;
 mod result;
 mod rules;

@@ -11,7 +11,8 @@ use super::{BreakerSettings, Chain, Changes, Limits, Order, closed, nobody, too_
 use crate::{
     driver::clock,
     provider::{
-        BoxFuture, LanguageModel, LlmEvent, LlmRequest, ProviderError, ProviderErrorKind, Served,
+        BoxFuture, LanguageModel, LlmEvent, LlmRequest, ProviderError, ProviderErrorKind, Question,
+        Served,
     },
 };
 
@@ -86,10 +87,17 @@ impl LanguageModel for Thinking {
         system: String,
         user: String,
     ) -> Option<BoxFuture<'_, Result<String, ProviderError>>> {
+        self.answer(Question {
+            system,
+            user,
+            schema: None,
+        })
+    }
+
+    fn answer(&self, question: Question) -> Option<BoxFuture<'_, Result<String, ProviderError>>> {
         let order = self.chain.order(|_| true);
         // Who cannot judge says so at once, and without asking anybody.
-        let can =
-            |model: &Arc<dyn LanguageModel>| model.complete(String::new(), String::new()).is_some();
+        let can = |model: &Arc<dyn LanguageModel>| model.answer(Question::default()).is_some();
         if !self.chain.services().any(can) {
             return None;
         }
@@ -99,7 +107,7 @@ impl LanguageModel for Thinking {
             while let Some(place) = order.next(&self.chain, &tried) {
                 tried.push(place);
                 let model = self.chain.at(place);
-                let Some(answer) = model.service.complete(system.clone(), user.clone()) else {
+                let Some(answer) = model.service.answer(question.clone()) else {
                     continue;
                 };
                 match answer.await {

@@ -3,43 +3,27 @@
 //! Tolerates what servers do differently: no `[DONE]`, whole tool calls at once or arguments as an object, any finish
 //! reason beside tool calls, usage on every chunk, an answer that is not streamed, reasoning inside `<think>` tags.
 
-use std::collections::BTreeMap;
-
-use call::Tool;
-use eventsource_stream::{EventStreamError, Eventsource};
+use eventsource_stream::Eventsource;
 use futures_util::StreamExt;
 use reqwest::{Response, header};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use super::{Options, wire};
-use crate::{driver::clock, provider::LlmEvent};
-
-/// Why a reply did not come to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Problem {
-    /// Silence beyond the limit.
-    TooSlow,
-    /// The connection ended before the reply did.
-    BrokenOff,
-    /// The model or its filter does not want to answer.
-    Refused,
-    /// What came is no chat completion.
-    Protocol(String),
-    /// The service itself reported an error within the stream.
-    Reported {
-        /// Whether it has too much to do.
-        busy: bool,
-        /// What it said.
-        message: String,
+use super::wire;
+use crate::{
+    agent::tools,
+    driver::clock,
+    provider::{
+        LlmEvent,
+        chat::{self, Options, Problem},
     },
-}
+};
 
 /// Reads `response` to its end. Nothing but text and tools is sent on; the caller reports how it ended.
 pub(super) async fn read(
     response: Response,
     options: &Options,
-    transfer_to: Option<String>,
+    transfer_to: Option<&str>,
     events: &mpsc::Sender<LlmEvent>,
 ) -> Result<(), Problem> {
     let mut reply = Reply::new(events, transfer_to);
@@ -69,12 +53,7 @@ pub(super) async fn read(
                 break;
             }
             Some(Ok(event)) => reply.take(&event.data).await?,
-            Some(Err(EventStreamError::Transport(_))) => return Err(Problem::BrokenOff),
-            Some(Err(_)) => {
-                return Err(Problem::Protocol(
-                    "sent a stream that cannot be read".to_owned(),
-                ));
-            }
+            Some(Err(error)) => return Err(error.into()),
         }
     }
     reply.end().await
@@ -83,22 +62,33 @@ pub(super) async fn read(
 /// A reply under way.
 struct Reply<'a> {
     events: &'a mpsc::Sender<LlmEvent>,
-    transfer_to: Option<String>,
+    transfer_to: Option<&'a str>,
     thinking: Thinking,
-    /// Tool calls by index: name and arguments so far.
-    tools: BTreeMap<usize, (String, String)>,
+    brackets: Brackets,
+    /// Tool calls in the order in which they began.
+    tools: Vec<Call>,
     /// Whether the service said that the reply is complete.
     finished: bool,
     spoken: bool,
 }
 
+/// A tool call under way.
+#[derive(Debug, Default)]
+struct Call {
+    index: usize,
+    id: String,
+    name: String,
+    arguments: String,
+}
+
 impl<'a> Reply<'a> {
-    fn new(events: &'a mpsc::Sender<LlmEvent>, transfer_to: Option<String>) -> Self {
+    fn new(events: &'a mpsc::Sender<LlmEvent>, transfer_to: Option<&'a str>) -> Self {
         Self {
             events,
             transfer_to,
             thinking: Thinking::default(),
-            tools: BTreeMap::new(),
+            brackets: Brackets::default(),
+            tools: Vec::new(),
             finished: false,
             spoken: false,
         }
@@ -113,12 +103,7 @@ impl<'a> Reply<'a> {
             Problem::Protocol("sent something that is no chat completion".to_owned())
         })?;
         if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
-            let text = error.to_string();
-            let busy = text.contains("rate_limit") || text.contains("overloaded");
-            return Err(Problem::Reported {
-                busy,
-                message: wire::message_of(&error),
-            });
+            return Err(chat::reported(&error));
         }
         let Some(choice) = chunk.choices.into_iter().next() else {
             return Ok(());
@@ -127,34 +112,58 @@ impl<'a> Reply<'a> {
         if delta.refusal.is_some_and(|refusal| !refusal.is_empty()) {
             return Err(Problem::Refused);
         }
-        if let Some(text) = delta.content {
-            let text = self.thinking.spoken(&text);
-            self.say(text).await;
-        }
-        for (position, call) in delta.tool_calls.unwrap_or_default().into_iter().enumerate() {
-            let (name, arguments) = self
-                .tools
-                .entry(call.index.unwrap_or(position))
-                .or_default();
-            let Some(function) = call.function else {
-                continue;
-            };
-            name.push_str(function.name.as_deref().unwrap_or(""));
-            match function.arguments {
-                Some(Value::String(piece)) => arguments.push_str(&piece),
-                Some(Value::Null) | None => {}
-                Some(object) => arguments.push_str(&object.to_string()),
-            }
+        let text = wire::text_of(delta.content.as_ref());
+        let text = self.thinking.spoken(&text);
+        self.say(&text).await;
+        for (position, piece) in delta.tool_calls.unwrap_or_default().into_iter().enumerate() {
+            self.take_tool(position, piece);
         }
         match choice.finish_reason.as_deref() {
             Some("content_filter") if !self.spoken => return Err(Problem::Refused),
+            Some("error") => return Err(Problem::BrokenOff),
             Some(_) => self.finished = true,
             None => {}
         }
         Ok(())
     }
 
-    async fn say(&mut self, text: String) {
+    /// Adds a piece of a tool call to the call that it belongs to: the one of its index, unless it names another id.
+    fn take_tool(&mut self, position: usize, piece: wire::ToolCall) {
+        let index = piece.index.unwrap_or(position);
+        let id = piece.id.unwrap_or_default();
+        let known = self.tools.iter().rposition(|call| {
+            call.index == index && (id.is_empty() || call.id.is_empty() || call.id == id)
+        });
+        let at = known.unwrap_or_else(|| {
+            self.tools.push(Call {
+                index,
+                ..Call::default()
+            });
+            self.tools.len() - 1
+        });
+        let call = &mut self.tools[at];
+        if call.id.is_empty() {
+            call.id = id;
+        }
+        let Some(function) = piece.function else {
+            return;
+        };
+        if call.name.is_empty() {
+            call.name = function.name.unwrap_or_default();
+        }
+        match function.arguments {
+            Some(Value::String(piece)) => call.arguments.push_str(&piece),
+            Some(Value::Null) | None => {}
+            Some(object) => call.arguments.push_str(&object.to_string()),
+        }
+    }
+
+    async fn say(&mut self, text: &str) {
+        let text = self.brackets.spoken(text);
+        self.send(text).await;
+    }
+
+    async fn send(&mut self, text: String) {
         if !text.is_empty() {
             self.spoken |= !text.trim().is_empty();
             // An error means that nobody listens any more; the whole task ends with its receiver.
@@ -165,13 +174,27 @@ impl<'a> Reply<'a> {
     /// The stream is over: tools are used, in order, after the words.
     async fn end(mut self) -> Result<(), Problem> {
         let rest = self.thinking.rest();
-        self.say(rest).await;
+        self.say(&rest).await;
+        let rest = self.brackets.rest();
+        self.send(rest).await;
         if !self.finished {
             return Err(Problem::BrokenOff);
         }
+        let called = std::mem::take(&mut self.tools).into_iter().map(|call| {
+            let arguments = tools::arguments(&call.arguments);
+            let tool = arguments.and_then(|a| tools::read(&call.name, &a, self.transfer_to));
+            (call.name, tool)
+        });
+        let spelled = std::mem::take(&mut self.brackets.found)
+            .into_iter()
+            .map(|text| {
+                let tool = tools::read_spelled(&text, self.transfer_to);
+                (text, tool)
+            });
+        let all: Vec<_> = called.chain(spelled).collect();
         let mut used = false;
-        for (name, arguments) in std::mem::take(&mut self.tools).into_values() {
-            let Some(tool) = self.tool(&name, &arguments) else {
+        for (name, tool) in all {
+            let Some(tool) = tool else {
                 tracing::warn!(
                     tool = name.get(..40).unwrap_or(&name),
                     "the language model used a tool that does not exist or in a wrong way"
@@ -188,26 +211,51 @@ impl<'a> Reply<'a> {
             "answered with neither words nor a tool".to_owned(),
         ))
     }
+}
 
-    /// The tool of that name. Where a transfer goes is the requester's choice, never the model's.
-    fn tool(&self, name: &str, arguments: &str) -> Option<Tool> {
-        match name {
-            "hang_up" => Some(Tool::HangUp),
-            "wait_on_hold" => Some(Tool::Wait),
-            "transfer" => self.transfer_to.clone().map(Tool::Transfer),
-            "press_keys" => {
-                let arguments: Value = serde_json::from_str(arguments).ok()?;
-                let keys = arguments["keys"]
-                    .as_str()
-                    .map(str::to_owned)
-                    .or_else(|| arguments["keys"].as_u64().map(|n| n.to_string()))?;
-                let known =
-                    |key: &char| key.is_ascii_digit() || matches!(key, '*' | '#' | 'A'..='D' | 'w');
-                let keys: String = keys.chars().filter(known).take(32).collect();
-                (!keys.is_empty()).then_some(Tool::PressKeys(keys))
+/// Takes tools that a model wrote into its text, in square brackets, out of what is spoken.
+#[derive(Debug, Default)]
+struct Brackets {
+    held: String,
+    found: Vec<String>,
+}
+
+impl Brackets {
+    /// Longest text in brackets that is waited for, in bytes.
+    const HELD_MAX: usize = 400;
+
+    fn spoken(&mut self, piece: &str) -> String {
+        self.held.push_str(piece);
+        let mut out = String::new();
+        loop {
+            let Some(open) = self.held.find('[') else {
+                out.push_str(&std::mem::take(&mut self.held));
+                return out;
+            };
+            out.extend(self.held.drain(..open));
+            match self.held.find(']') {
+                Some(close) => {
+                    let whole: String = self.held.drain(..=close).collect();
+                    let inner = whole.trim_matches(['[', ']']);
+                    let name = inner.trim().split([' ', ':']).next().unwrap_or_default();
+                    // Every name of a tool has the form of one; other brackets are words.
+                    if tools::NAMES.contains(&name) {
+                        self.found.push(inner.trim().to_owned());
+                    } else {
+                        out.push_str(&whole);
+                    }
+                }
+                None if self.held.len() > Self::HELD_MAX => {
+                    out.push_str(&std::mem::take(&mut self.held));
+                    return out;
+                }
+                None => return out,
             }
-            _ => None,
         }
+    }
+
+    fn rest(&mut self) -> String {
+        std::mem::take(&mut self.held)
     }
 }
 

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use call::{Message, Speaker, Tool};
 
 use super::*;
-use crate::agent::Brief;
+use crate::{agent::Brief, provider::ProviderErrorKind};
 use standin::{Answer, StandIn};
 
 const KEY: &str = "sk-test-1234567890";
@@ -167,6 +167,120 @@ async fn what_local_servers_do_differently_is_understood() {
     let body = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"Hi."},"finish_reason":"stop"}]}"#;
     let (text, _, end) = ask_for(Answer::json(200, body)).await;
     assert_eq!((text.as_str(), end), ("Hi.", Ok(())));
+}
+
+#[tokio::test]
+async fn calls_with_the_same_index_are_told_apart_by_their_ids() {
+    let chunks = [
+        delta(
+            r#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"note_fact","arguments":"{\"fact\":\"Closed on Mondays.\"}"}}]}"#,
+            "",
+        ),
+        delta(
+            r#"{"tool_calls":[{"index":0,"id":"b","function":{"name":"hang_up","arguments":""}}]}"#,
+            "stop",
+        ),
+    ];
+    let (_, tools, end) = ask_for(Answer::stream(chunks)).await;
+    let noted = Tool::Note("Closed on Mondays.".to_owned());
+    assert_eq!((tools, end), (vec![noted, Tool::HangUp], Ok(())));
+    // The name with every piece, under the same id.
+    let piece = |arguments: &str| {
+        delta(
+            &format!(
+                r#"{{"tool_calls":[{{"index":0,"id":"a","function":{{"name":"press_keys","arguments":"{arguments}"}}}}]}}"#
+            ),
+            "",
+        )
+    };
+    let chunks = [
+        piece(r#"{\"keys\":"#),
+        piece(r#"\"1\"}"#),
+        delta("{}", "tool_calls"),
+    ];
+    let (_, tools, _) = ask_for(Answer::stream(chunks)).await;
+    assert_eq!(tools, [Tool::PressKeys("1".to_owned())]);
+}
+
+#[tokio::test]
+async fn tools_that_are_written_out_are_used_and_not_spoken() {
+    let chunks = [
+        delta(r#"{"content":"Thank you [sincerely]. Good"}"#, ""),
+        delta(r#"{"content":"bye. [hang"}"#, ""),
+        delta(r#"{"content":"_up] [press_keys 1]"}"#, "stop"),
+    ];
+    let (text, tools, _) = ask_for(Answer::stream(chunks)).await;
+    assert_eq!(text.trim(), "Thank you [sincerely]. Goodbye.");
+    assert_eq!(tools, [Tool::HangUp, Tool::PressKeys("1".to_owned())]);
+    let parts = r#"{"content":[{"type":"text","text":"Hi."},{"type":"thinking","thinking":"x"}]}"#;
+    let (text, _, _) = ask_for(Answer::stream([delta(parts, "stop")])).await;
+    assert_eq!(text, "Hi.");
+}
+
+#[tokio::test]
+async fn a_server_without_tools_is_told_to_write_them_out() {
+    let refusal = r#"{"error":{"message":"registry.ollama.ai/library/x does not support tools"}}"#;
+    let hello = [delta(r#"{"content":"Hi."}"#, "stop")];
+    let server = StandIn::start(vec![
+        Answer::json(400, refusal),
+        Answer::stream(hello.clone()),
+        Answer::stream(hello),
+    ])
+    .await;
+    let model = model(&server);
+    for _ in 0..2 {
+        assert_eq!(ask(&model).await.2, Ok(()));
+    }
+    for (body, has) in server.requests().iter().zip([true, false, false]) {
+        let system = body["messages"][0]["content"].as_str().unwrap_or_default();
+        assert_eq!(body.get("tools").is_some(), has);
+        assert_eq!(system.contains("[hang_up]"), !has);
+    }
+}
+
+#[tokio::test]
+async fn a_short_pause_that_is_asked_for_is_waited_out() {
+    let hello = [delta(r#"{"content":"Hi."}"#, "stop")];
+    let busy = Answer::json(429, r#"{"error":{"message":"slow down"}}"#);
+    let server = StandIn::start(vec![
+        busy.clone().with("retry-after-ms", "5"),
+        Answer::stream(hello),
+    ])
+    .await;
+    assert_eq!(ask(&model(&server)).await.2, Ok(()));
+    let server = StandIn::start(vec![busy.with("retry-after", "30")]).await;
+    let error = ask(&model(&server)).await.2.expect_err("too long a pause");
+    assert_eq!(error.kind(), ProviderErrorKind::Busy);
+    assert!(error.to_string().contains("in 30 s"), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_is_held_to_a_schema_where_that_is_understood() {
+    let refusal =
+        r#"{"error":{"message":"'response_format' of type 'json_schema' is not supported"}}"#;
+    let body = r#"{"choices":[{"message":{"content":"<think>hm</think>{}"}}]}"#;
+    let server = StandIn::start(vec![
+        Answer::json(200, body),
+        Answer::json(400, refusal),
+        Answer::json(200, body),
+    ])
+    .await;
+    let model = model(&server);
+    for _ in 0..2 {
+        let question = Question {
+            system: "Judge.".to_owned(),
+            user: "Turns".to_owned(),
+            schema: Some(serde_json::json!({"type": "object"})),
+        };
+        let answer = model.answer(question).expect("it can answer").await;
+        assert_eq!(answer, Ok("{}".to_owned()));
+    }
+    let kinds: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|body| body["response_format"]["type"].clone())
+        .collect();
+    assert_eq!(kinds, ["json_schema", "json_schema", "json_object"]);
 }
 
 #[tokio::test]

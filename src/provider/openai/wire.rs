@@ -4,21 +4,30 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::dialect::Known;
 use crate::{
-    agent::prompt::{self, Role},
-    provider::LlmRequest,
+    agent::{
+        prompt::{self, Role},
+        tools,
+    },
+    provider::{
+        LlmRequest, Question,
+        chat::{self, Problem},
+    },
 };
 
 /// Longest reply that is asked for: about a minute of speech.
 const MAX_TOKENS: u32 = 300;
 /// Low: a call is no place for surprises.
 const TEMPERATURE: f64 = 0.3;
-/// Longest part of a service's error message that is passed on, in characters.
-const MESSAGE_MAX: usize = 200;
 
-/// Makes the request for a streamed reply. `plain` leaves out what some servers refuse.
-pub(super) fn reply_request(model: &str, request: &LlmRequest, openai: bool, plain: bool) -> Value {
-    let mut messages = vec![json!({"role": "system", "content": prompt::system(&request.brief)})];
+/// Makes the request for a streamed reply.
+pub(super) fn reply_request(model: &str, request: &LlmRequest, known: Known) -> Value {
+    let mut system = prompt::system(&request.brief);
+    if !known.tools() {
+        system.push_str(&tools::spelled(&request.brief));
+    }
+    let mut messages = vec![json!({"role": "system", "content": system})];
     for (role, text) in prompt::messages(&request.history) {
         let role = match role {
             Role::User => "user",
@@ -26,71 +35,46 @@ pub(super) fn reply_request(model: &str, request: &LlmRequest, openai: bool, pla
         };
         messages.push(json!({"role": role, "content": text}));
     }
-    let mut body = json!({
-        "model": model,
-        "stream": true,
-        "messages": messages,
-        "tools": tools(request.brief.transfer_to.is_some()),
-    });
-    if !plain {
+    let mut body = json!({"model": model, "stream": true, "messages": messages});
+    if known.tools() {
+        let wrapped = tools::definitions(&request.brief).into_iter().map(|tool| {
+            json!({"type": "function", "function": {
+                "name": tool.name, "description": tool.description, "parameters": tool.parameters,
+            }})
+        });
+        body["tools"] = wrapped.collect();
+    }
+    if known.temperature() {
         body["temperature"] = json!(TEMPERATURE);
-        // The new name is refused by most local servers, the old one by OpenAI's newer models.
-        body[if openai {
-            "max_completion_tokens"
-        } else {
-            "max_tokens"
-        }] = json!(MAX_TOKENS);
+    }
+    if let Some(name) = known.limit() {
+        body[name] = json!(MAX_TOKENS);
     }
     body
 }
 
 /// Makes the request for one whole JSON answer.
-pub(super) fn answer_request(model: &str, system: &str, user: &str, plain: bool) -> Value {
+pub(super) fn answer_request(model: &str, question: &Question, known: Known) -> Value {
     let mut body = json!({
         "model": model,
-        "messages": [{"role": "system", "content": system}, {"role": "user", "content": user}],
+        "messages": [
+            {"role": "system", "content": question.system},
+            {"role": "user", "content": question.user},
+        ],
     });
-    if !plain {
+    if known.temperature() {
         body["temperature"] = json!(0.0);
-        body["response_format"] = json!({"type": "json_object"});
+    }
+    match &question.schema {
+        Some(schema) if known.schema() => {
+            body["response_format"] = json!({"type": "json_schema", "json_schema": {
+                "name": "answer", "strict": true, "schema": schema,
+            }});
+        }
+        Some(_) if known.json() => body["response_format"] = json!({"type": "json_object"}),
+        _ => {}
     }
     body
-}
-
-fn tools(transfer: bool) -> Value {
-    let tool = |name: &str, description: &str, properties: Value, required: Value| {
-        json!({"type": "function", "function": {"name": name, "description": description, "parameters":
-            {"type": "object", "properties": properties, "required": required, "additionalProperties": false}}})
-    };
-    let mut tools = vec![
-        tool(
-            "hang_up",
-            "End the call after everything you said was heard. Say goodbye in the same reply.",
-            json!({}),
-            json!([]),
-        ),
-        tool(
-            "press_keys",
-            "Press keys in a phone menu.",
-            json!({"keys": {"type": "string", "description": "The keys in order: 0-9, *, #; w waits half a second."}}),
-            json!(["keys"]),
-        ),
-        tool(
-            "wait_on_hold",
-            "Stay silent and wait because the callee asked you to hold.",
-            json!({}),
-            json!([]),
-        ),
-    ];
-    if transfer {
-        tools.push(tool(
-            "transfer",
-            "Connect the callee to the customer in person.",
-            json!({}),
-            json!([]),
-        ));
-    }
-    Value::Array(tools)
 }
 
 /// One piece of a streamed reply, or a whole reply of a server that does not stream.
@@ -112,7 +96,7 @@ pub(super) struct Choice {
 /// What is new. Reasoning fields are not read: they are not meant to be spoken.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Delta {
-    pub(super) content: Option<String>,
+    pub(super) content: Option<Value>,
     pub(super) refusal: Option<String>,
     pub(super) tool_calls: Option<Vec<ToolCall>>,
 }
@@ -120,8 +104,10 @@ pub(super) struct Delta {
 /// A piece of a tool call.
 #[derive(Debug, Deserialize)]
 pub(super) struct ToolCall {
-    /// Which of several; some servers leave it out.
+    /// Which of several; some servers leave it out, or say 0 for each.
     pub(super) index: Option<usize>,
+    /// Told with the first piece.
+    pub(super) id: Option<String>,
     pub(super) function: Option<Function>,
 }
 
@@ -133,40 +119,41 @@ pub(super) struct Function {
 }
 
 /// Returns the text of a whole answer.
-pub(super) fn read_answer(body: &str) -> Option<String> {
-    let chunk: Chunk = serde_json::from_str(body).ok()?;
-    chunk
-        .choices
-        .into_iter()
-        .next()?
-        .delta?
-        .content
-        .filter(|text| !text.trim().is_empty())
+pub(super) fn read_answer(body: &str) -> Result<String, Problem> {
+    let nothing = || Problem::Protocol("gave no answer".to_owned());
+    let chunk: Chunk = serde_json::from_str(body).map_err(|_| nothing())?;
+    if let Some(error) = chunk.error.filter(|error| !error.is_null()) {
+        return Err(chat::reported(&error));
+    }
+    let choice = chunk.choices.into_iter().next();
+    let delta = choice.and_then(|choice| choice.delta).unwrap_or_default();
+    if delta
+        .refusal
+        .as_deref()
+        .is_some_and(|text| !text.is_empty())
+    {
+        return Err(Problem::Refused);
+    }
+    let text = text_of(delta.content.as_ref());
+    let text = match text.rsplit_once("</think>") {
+        Some((_, answer)) => answer.to_owned(),
+        None => text,
+    };
+    if text.trim().is_empty() {
+        return Err(nothing());
+    }
+    Ok(text)
 }
 
-/// Returns the message in an error body with a space before it, shortened; empty when there is none.
-pub(super) fn error_message(body: &str) -> String {
-    let error = serde_json::from_str::<Value>(body)
-        .ok()
-        .and_then(|body| body.get("error").cloned());
-    error.as_ref().map_or_else(String::new, message_of)
-}
-
-/// Returns the message of an error object or string, as [`error_message`] does.
-pub(super) fn message_of(error: &Value) -> String {
-    let code = error["code"]
-        .as_str()
-        .or(error["type"].as_str())
-        .unwrap_or("");
-    let message = error["message"].as_str().or(error.as_str()).unwrap_or(code);
-    let message: String = message
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MESSAGE_MAX)
-        .collect();
-    match (message.is_empty(), code.is_empty() || message == code) {
-        (true, _) => String::new(),
-        (false, true) => format!(" It said: {message}"),
-        (false, false) => format!(" It said: {message} ({code})"),
+/// The text of a content, which some servers send in parts.
+pub(super) fn text_of(content: Option<&Value>) -> String {
+    match content {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .filter(|part| part["type"] == "text")
+            .filter_map(|part| part["text"].as_str())
+            .collect(),
+        _ => String::new(),
     }
 }

@@ -54,6 +54,7 @@ impl Play {
             Some(Tool::Wait) => " [wait]".to_owned(),
             Some(Tool::PressKeys(keys)) => format!(" [press {keys}]"),
             Some(Tool::Transfer(to)) => format!(" [transfer {to}]"),
+            Some(Tool::Ask(text) | Tool::Note(text)) => format!(" [{text}]"),
             None => String::new(),
         };
         let cut = self

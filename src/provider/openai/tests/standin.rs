@@ -26,6 +26,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 pub(super) struct Answer {
     status: u16,
     kind: &'static str,
+    header: Option<(&'static str, &'static str)>,
     chunks: Vec<Vec<u8>>,
     end: End,
 }
@@ -42,6 +43,7 @@ impl Answer {
         Self {
             status: 200,
             kind: "text/event-stream; charset=utf-8",
+            header: None,
             chunks: chunks.into_iter().map(Into::into).collect(),
             end: End::Clean,
         }
@@ -51,8 +53,17 @@ impl Answer {
         Self {
             status,
             kind: "application/json",
+            header: None,
             chunks: vec![body.as_bytes().to_vec()],
             end: End::Clean,
+        }
+    }
+
+    /// Adds a header.
+    pub(super) fn with(self, name: &'static str, value: &'static str) -> Self {
+        Self {
+            header: Some((name, value)),
+            ..self
         }
     }
 
@@ -268,8 +279,11 @@ fn respond(answer: Answer) -> Response<Body> {
     } else {
         tail.boxed()
     };
-    Response::builder()
-        .status(answer.status)
+    let mut response = Response::builder().status(answer.status);
+    if let Some((name, value)) = answer.header {
+        response = response.header(name, value);
+    }
+    response
         .header(header::CONTENT_TYPE, answer.kind)
         .body(BodyExt::boxed_unsync(StreamBody::new(frames.chain(tail))))
         .unwrap()

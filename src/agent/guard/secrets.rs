@@ -1,0 +1,507 @@
+//! What must not be said on a call, from the brief and from what the requester adds during the call.
+//!
+//! - The program's own instructions to the model, whole sentences of them.
+//! - Of the requester's notes, what they call private, confidential or not to be told: its wording, its numbers and
+//!   its names.
+//! - Of the notes, card numbers, social security numbers, IBANs, passwords, PINs and security codes, unless their own
+//!   sentence allows to give them ("if asked", "you may give").
+//! - The notes as a whole, recited at length.
+//!
+//! What stands in the objective is what the call is about, and may be said.
+
+use std::collections::{BTreeSet, HashMap};
+
+use super::runs::bare;
+use crate::agent::{Brief, prompt};
+
+/// A recital of the program's instructions: about six words.
+const FIXED_LIMIT: usize = 32;
+/// A recital of the requester's notes: about 25 words. Shorter stretches may be words that were dictated.
+const NOTES_LIMIT: usize = 120;
+/// A stretch of what is marked private: about four words.
+const PRIVATE_LIMIT: usize = 22;
+/// Digits of a secret number that are too many.
+const NUMBER_LIMIT: usize = 4;
+/// Shortest number or name that is a secret by itself.
+const VALUE_MIN: usize = 2;
+const NAME_MIN: usize = 4;
+
+/// Words that mark a sentence of the notes as private.
+const PRIVATE: &[&str] = &[
+    "private",
+    "privately",
+    "confidential",
+    "confidentially",
+    "secret",
+    "keep this between us",
+    "do not tell",
+    "don't tell",
+    "do not share",
+    "don't share",
+    "do not reveal",
+    "don't reveal",
+    "do not mention",
+    "don't mention",
+    "do not disclose",
+    "don't disclose",
+    "do not say",
+    "don't say",
+    "do not give",
+    "don't give",
+    "never tell",
+    "never share",
+    "never reveal",
+    "never mention",
+    "never say",
+    "never give",
+    "never disclose",
+    "not to be told",
+    "must not know",
+    "should not know",
+    "must not learn",
+    "for your eyes only",
+    "internal only",
+    "privado",
+    "confidencial",
+    "secreto",
+    "no digas",
+    "no diga",
+    "no menciones",
+    "no mencione",
+    "no reveles",
+    "no revele",
+    "no se lo digas",
+    "privé",
+    "confidentiel",
+    "ne dites pas",
+    "ne dis pas",
+    "ne révélez pas",
+    "ne mentionnez pas",
+    "vertraulich",
+    "privat",
+    "geheim",
+    "nicht sagen",
+    "nicht verraten",
+    "nicht erwähnen",
+    "sagen sie nicht",
+    "sag nicht",
+    "verrate nicht",
+    "riservato",
+    "confidenziale",
+    "privato",
+    "non dire",
+    "non rivelare",
+    "non menzionare",
+    "confidencial",
+    "não diga",
+    "não revele",
+    "não mencione",
+];
+/// Words that allow a secret to be given.
+const ALLOWED: &[&str] = &[
+    "if asked",
+    "if they ask",
+    "if they need",
+    "if needed",
+    "if required",
+    "if necessary",
+    "when asked",
+    "you may give",
+    "you can give",
+    "may be given",
+    "can be given",
+    "you may tell",
+    "you can tell",
+    "you may use",
+    "you can use",
+    "si lo piden",
+    "si preguntan",
+    "si demandé",
+    "falls gefragt",
+    "auf nachfrage",
+    "se richiesto",
+    "se pedirem",
+];
+/// Names of what is secret by its nature.
+const LABELS: &[&str] = &[
+    "password",
+    "passcode",
+    "passphrase",
+    "pin",
+    "cvv",
+    "cvc",
+    "security code",
+    "access code",
+    "verification code",
+    "social security",
+    "ssn",
+    "card number",
+    "credit card",
+    "debit card",
+    "iban",
+    "routing number",
+    "passport",
+    "contraseña",
+    "clave",
+    "código de seguridad",
+    "tarjeta",
+    "mot de passe",
+    "code secret",
+    "carte bancaire",
+    "numéro de carte",
+    "passwort",
+    "kennwort",
+    "geheimzahl",
+    "kartennummer",
+    "kreditkarte",
+    "parola d'ordine",
+    "codice segreto",
+    "carta di credito",
+    "senha",
+    "código secreto",
+    "cartão",
+];
+
+/// A text that must not be recited.
+#[derive(Debug)]
+pub(super) struct Text {
+    /// Its letters and digits, lower case.
+    pub(super) letters: Vec<char>,
+    /// So many in a row are a recital.
+    pub(super) limit: usize,
+    index: HashMap<char, Vec<usize>>,
+}
+
+impl Text {
+    fn new(text: &str, limit: usize) -> Option<Self> {
+        let letters: Vec<char> = bare(text).chars().collect();
+        if letters.is_empty() {
+            return None;
+        }
+        let mut index: HashMap<char, Vec<usize>> = HashMap::new();
+        for (at, letter) in letters.iter().enumerate() {
+            index.entry(*letter).or_default().push(at);
+        }
+        Some(Self {
+            limit: limit.min(letters.len()),
+            letters,
+            index,
+        })
+    }
+
+    /// Where a letter stands.
+    pub(super) fn places(&self, letter: char) -> impl Iterator<Item = usize> {
+        self.index.get(&letter).into_iter().flatten().copied()
+    }
+}
+
+/// A number that must not be said.
+#[derive(Debug)]
+pub(super) struct Number {
+    /// Its digits.
+    pub(super) digits: String,
+    /// So many of them in a row are too many.
+    pub(super) limit: usize,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Secrets {
+    texts: Vec<Text>,
+    numbers: Vec<Number>,
+    words: BTreeSet<String>,
+    transfer_to: Option<String>,
+    /// The digits that the requester wrote, with spaces between numbers.
+    given: String,
+    /// What may be said whatever else holds it.
+    open: Open,
+}
+
+/// What the call is about.
+#[derive(Debug)]
+struct Open {
+    letters: String,
+    words: BTreeSet<String>,
+    numbers: BTreeSet<String>,
+}
+
+impl Open {
+    fn of(brief: &Brief) -> Self {
+        let texts = [
+            Some(brief.objective.as_str()),
+            brief.business_name.as_deref(),
+            brief.first_message.as_deref(),
+        ];
+        let text = texts.into_iter().flatten().collect::<Vec<_>>().join(" ");
+        Self {
+            letters: bare(&text),
+            words: text.split_whitespace().map(bare).collect(),
+            numbers: numbers(&text).into_iter().collect(),
+        }
+    }
+}
+
+impl Secrets {
+    /// Reads what must not be said on a call of this brief.
+    pub(crate) fn of(brief: &Brief) -> Self {
+        // The instructions as they are for every call: without what the call is about.
+        let fixed = prompt::system(&Brief {
+            deaf: true,
+            language: brief.language.clone(),
+            transfer_to: Some(String::new()),
+            incoming: brief.incoming,
+            ..Brief::default()
+        });
+        let reversed: String = bare(&fixed).chars().rev().collect();
+        let notes = brief.instructions.as_deref().unwrap_or_default();
+        let given = [brief.objective.as_str(), notes].join(" ");
+        let mut secrets = Self {
+            texts: [&fixed, &reversed]
+                .into_iter()
+                .filter_map(|text| Text::new(text, FIXED_LIMIT))
+                .collect(),
+            numbers: Vec::new(),
+            words: BTreeSet::new(),
+            transfer_to: brief.transfer_to.clone(),
+            given: numbers(&given).join(" "),
+            open: Open::of(brief),
+        };
+        if let Some(to) = &brief.transfer_to {
+            secrets.add_number(&digits(to), NUMBER_LIMIT + 2);
+        }
+        secrets.add_notes(notes);
+        secrets
+    }
+
+    /// Adds guidance of the requester that is not for the callee's ear.
+    pub(crate) fn add_notes(&mut self, notes: &str) {
+        if bare(notes).len() > NOTES_LIMIT && !self.open.letters.contains(&bare(notes)) {
+            self.texts.extend(Text::new(notes, NOTES_LIMIT));
+        }
+        let sentences = sentences(notes);
+        for (at, sentence) in sentences.iter().enumerate() {
+            let lower = sentence.to_lowercase();
+            if has(&lower, PRIVATE) {
+                self.add_private(sentence);
+                // "The budget is 200. Do not tell them that."
+                let refers = lower.split_whitespace().count() <= 7
+                    && [
+                        "this", "that", "it", "eso", "esto", "das", "cela", "ça", "isso", "questo",
+                    ]
+                    .iter()
+                    .any(|word| {
+                        lower
+                            .split(|c: char| !c.is_alphanumeric())
+                            .any(|w| w == *word)
+                    });
+                if refers && let Some(before) = at.checked_sub(1) {
+                    self.add_private(sentences[before]);
+                }
+            } else if !has(&lower, ALLOWED) {
+                self.add_by_nature(sentence, &lower);
+            }
+        }
+    }
+
+    /// Everything in the sentence that the objective does not say too.
+    fn add_private(&mut self, sentence: &str) {
+        let letters = bare(sentence);
+        if !self.open.letters.contains(&letters) {
+            self.texts.extend(Text::new(sentence, PRIVATE_LIMIT));
+        }
+        for number in numbers(sentence) {
+            if number.len() >= VALUE_MIN && !self.open.numbers.contains(&number) {
+                if number.len() >= NUMBER_LIMIT {
+                    self.add_number(&number, NUMBER_LIMIT);
+                }
+                self.add_word(&number);
+                if let Ok(n) = number.parse::<u32>() {
+                    // "eighty", as one word or the first of several that nobody says by chance.
+                    let spoken = crate::agent::numbers::spoken(n);
+                    self.texts.extend(
+                        Text::new(&spoken, usize::MAX)
+                            .filter(|text| text.letters.len() >= NAME_MIN),
+                    );
+                }
+            }
+        }
+        for (at, word) in sentence.split_whitespace().enumerate() {
+            let name = word.trim_matches(|c: char| !c.is_alphanumeric());
+            let capital = name.chars().next().is_some_and(char::is_uppercase);
+            if name.contains('@') || at > 0 && capital && name.chars().count() >= NAME_MIN {
+                self.add_word(name);
+            }
+        }
+    }
+
+    /// Cards, codes and passwords, marked or not.
+    fn add_by_nature(&mut self, sentence: &str, lower: &str) {
+        let label = LABELS
+            .iter()
+            .filter_map(|label| find_word(lower, label).map(|at| at + label.len()))
+            .max();
+        for number in numbers(sentence) {
+            let card = (13..=19).contains(&number.len()) && luhn(&number);
+            if card || label.is_some() && number.len() >= 3 {
+                self.add_number(&number, NUMBER_LIMIT);
+            }
+        }
+        for word in sentence.split_whitespace() {
+            let code = word.trim_matches(|c: char| !c.is_alphanumeric());
+            let iban = code.len() >= 15
+                && code.chars().take(2).all(|c| c.is_ascii_uppercase())
+                && code.chars().skip(2).take(2).all(|c| c.is_ascii_digit());
+            if iban {
+                self.texts.extend(Text::new(code, NUMBER_LIMIT * 2));
+            }
+        }
+        // "The password is swordfish": the word behind the label, and behind "is" or a colon.
+        let Some(value) = label.and_then(|at| lower.get(at..)) else {
+            return;
+        };
+        let value = value
+            .split_whitespace()
+            .map(bare)
+            .find(|word| !word.is_empty() && !FILLING.contains(&word.as_str()));
+        if let Some(value) = value.filter(|value| value.len() >= NAME_MIN) {
+            self.add_word(&value);
+            self.texts.extend(Text::new(&value, usize::MAX));
+        }
+    }
+
+    fn add_number(&mut self, digits: &str, limit: usize) {
+        if digits.len() >= 3 && !self.open.numbers.contains(digits) {
+            self.numbers.push(Number {
+                digits: digits.to_owned(),
+                limit: limit.min(digits.len()),
+            });
+        }
+    }
+
+    fn add_word(&mut self, word: &str) {
+        let word = bare(word);
+        if !word.is_empty() && !self.open.words.contains(&word) {
+            self.words.insert(word);
+        }
+    }
+
+    pub(super) fn texts(&self) -> &[Text] {
+        &self.texts
+    }
+
+    pub(super) fn numbers(&self) -> &[Number] {
+        &self.numbers
+    }
+
+    pub(super) fn words(&self) -> &BTreeSet<String> {
+        &self.words
+    }
+
+    /// Where the callee may be transferred to.
+    pub(super) fn transfer_to(&self) -> Option<&String> {
+        self.transfer_to.as_ref()
+    }
+
+    /// Whether the requester wrote this number.
+    pub(super) fn names_number(&self, digits: &str) -> bool {
+        self.given.split(' ').any(|given| given == digits)
+            || self.given.replace(' ', "").contains(digits)
+    }
+}
+
+/// Words between a label and what it labels.
+const FILLING: &[&str] = &[
+    "is", "are", "number", "code", "the", "for", "my", "your", "es", "est", "ist", "lautet", "è",
+    "é", "de", "del",
+];
+
+fn has(lower: &str, marks: &[&str]) -> bool {
+    marks.iter().any(|mark| find_word(lower, mark).is_some())
+}
+
+/// Where `mark` stands as whole words.
+fn find_word(lower: &str, mark: &str) -> Option<usize> {
+    lower.match_indices(mark).map(|(at, _)| at).find(|&at| {
+        let before = lower[..at].chars().next_back();
+        let after = lower[at + mark.len()..].chars().next();
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    })
+}
+
+fn sentences(text: &str) -> Vec<&str> {
+    let mut all = Vec::new();
+    let mut start = 0;
+    for (at, mark) in text.char_indices() {
+        let end = at + mark.len_utf8();
+        let next = text[end..].chars().next();
+        let stops = matches!(mark, '\n' | ';')
+            || matches!(mark, '.' | '!' | '?') && next.is_none_or(char::is_whitespace);
+        if stops {
+            all.push(text[start..end].trim());
+            start = end;
+        }
+    }
+    all.push(text[start..].trim());
+    all.retain(|sentence| !sentence.is_empty());
+    all
+}
+
+fn digits(text: &str) -> String {
+    text.chars().filter(char::is_ascii_digit).collect()
+}
+
+/// The numbers in a text: digits with nothing but spaces and marks between groups of several are one number.
+fn numbers(text: &str) -> Vec<String> {
+    let mut all: Vec<String> = Vec::new();
+    let mut joined = false;
+    for token in text.split_whitespace() {
+        let plain = token.chars().any(|c| c.is_ascii_digit());
+        let own = if plain { digits(token) } else { String::new() };
+        let group = token
+            .chars()
+            .all(|c| c.is_ascii_digit() || "-().+,".contains(c));
+        match all.last_mut() {
+            Some(last) if joined && group && own.len() >= 2 => last.push_str(&own),
+            _ if !own.is_empty() => all.push(own.clone()),
+            _ => {}
+        }
+        joined = plain && group && own.len() >= 2 && !token.ends_with([',', '.']);
+    }
+    all
+}
+
+/// The check digit of payment cards (ISO/IEC 7812-1, annex B).
+fn luhn(number: &str) -> bool {
+    let sum: u32 = number
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(at, byte)| {
+            let digit = u32::from(byte - b'0') * if at % 2 == 1 { 2 } else { 1 };
+            digit / 10 + digit % 10
+        })
+        .sum();
+    sum.is_multiple_of(10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_with_their_groups() {
+        assert_eq!(
+            numbers("card 4111 1111 1111 1111, table for 2 at 19:30, call +1 (415) 555-0100."),
+            ["4111111111111111", "2", "1930", "1", "4155550100"]
+        );
+        assert!(luhn("4111111111111111") && !luhn("4111111111111112"));
+    }
+
+    #[test]
+    fn sentences_end_at_stops_and_lines() {
+        assert_eq!(
+            sentences("A budget of 4.50. Private! One\ntwo; three"),
+            ["A budget of 4.50.", "Private!", "One", "two;", "three"]
+        );
+    }
+}
