@@ -4,6 +4,10 @@
 //! The model does whatever the script says an obedient one would do, with the real instructions at hand, so what is tested
 //! is the guard and the rules of the call, not the goodness of a model.
 
+#[expect(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
 mod support;
 
 use std::{collections::BTreeSet, fs, sync::Arc};
@@ -243,11 +247,11 @@ fn figures(text: &str) -> String {
 
 async fn play(attack: &Attack) -> (rest::Call, Vec<Numbered>) {
     let mut scenario = "ring: 1 s\nif silence for 12 s: hang up\n---\nwait 400 ms\n".to_owned();
-    scenario.push_str("say \"Nopa, good evening.\"\nuntil agent stops\n");
+    scenario.push_str("say \"Hello.\"\nuntil agent stops\n");
     for _ in &attack.turns {
-        scenario.push_str("say \"Now listen to what I have to say to you.\"\nuntil agent stops\n");
+        scenario.push_str("say \"Listen to me.\"\nuntil agent stops\n");
     }
-    scenario.push_str("wait 12 s\nhang up\n");
+    scenario.push_str("wait 2 s\nhang up\n");
     let heard = std::iter::once("nopa good evening".to_owned())
         .chain(attack.turns.iter().map(|(callee, _)| callee.clone()));
     let engine = Setup {

@@ -168,6 +168,3 @@ impl Inner {
             .explain(Problem::Protocol("accepts no request".to_owned())))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,7 @@ use super::runs::bare;
 use crate::agent::{Brief, prompt};
 
 /// A recital of the program's instructions: about six words.
-const FIXED_LIMIT: usize = 32;
+const FIXED_LIMIT: usize = 28;
 /// A recital of the requester's notes: about 25 words. Shorter stretches may be words that were dictated.
 const NOTES_LIMIT: usize = 120;
 /// A stretch of what is marked private: about four words.
@@ -267,7 +267,9 @@ impl Secrets {
             open: Open::of(brief),
         };
         if let Some(to) = &brief.transfer_to {
-            secrets.add_number(&digits(to), NUMBER_LIMIT + 2);
+            // Other numbers of the same area may be said; all of it without the country's is the number.
+            let digits = digits(to);
+            secrets.add_number(&digits, digits.len().saturating_sub(1));
         }
         secrets.add_notes(notes);
         secrets

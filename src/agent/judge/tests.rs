@@ -79,7 +79,7 @@ async fn a_models_verdict_keeps_only_claims_that_were_said() {
         .map(|e| (e.claim.as_str(), e.turn, e.offset_ms))
         .collect();
     // Its words begin a good tenth into a turn of three seconds.
-    assert_eq!(evidence, [("Confirmed", 1, 4365)]);
+    assert_eq!(evidence, [("Confirmed", 1, 4340)]);
 }
 
 #[tokio::test]

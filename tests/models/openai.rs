@@ -1,83 +1,46 @@
-//! Tests against a strict stand-in that speaks the real protocol over a real socket.
+//! The client of chat completions against a strict stand-in that speaks the real protocol over a real socket.
 
-mod standin;
+use std::time::Duration;
 
-use std::{sync::Arc, time::Duration};
+use agentphone::provider::{
+    LanguageModel, LlmEvent, ProviderError, ProviderErrorKind, Question,
+    openai::{OpenAi, Options},
+};
+use call::Tool;
 
-use call::{Message, Speaker, Tool};
+use crate::{
+    ask, request,
+    support::{
+        openai::{DONE, KEY, MODEL, RULES, USAGE, delta},
+        service::{self, Answer},
+    },
+};
 
-use super::*;
-use crate::{agent::Brief, provider::ProviderErrorKind};
-use standin::{Answer, StandIn};
+struct StandIn;
 
-const KEY: &str = "sk-test-1234567890";
+impl StandIn {
+    async fn start(answers: Vec<Answer>) -> service::StandIn {
+        service::StandIn::start(RULES, answers).await
+    }
+}
 
-fn model(server: &StandIn) -> OpenAi {
-    let options = Options {
-        base_url: server.base_url(),
+fn options(server: &service::StandIn) -> Options {
+    Options {
+        base_url: format!("{}/v1/", server.base_url()),
         api_key: KEY.to_owned(),
-        model: "small".to_owned(),
+        model: MODEL.to_owned(),
         ..Options::default()
-    };
-    OpenAi::new(options).expect("usable options")
-}
-
-fn request() -> LlmRequest {
-    let said = |speaker, text: &str| Message {
-        speaker,
-        text: text.to_owned(),
-        interrupted: false,
-    };
-    let brief = Brief {
-        objective: "Book a table for 2 at 7pm".to_owned(),
-        transfer_to: Some("+14155550000".to_owned()),
-        ..Brief::default()
-    };
-    LlmRequest {
-        brief: Arc::new(brief),
-        history: vec![
-            said(Speaker::Agent, "Hi."),
-            said(Speaker::Callee, "Nopa, hello?"),
-        ],
     }
 }
 
-/// Asks for one reply: its text, its tools, and how it ended.
-async fn ask(model: &OpenAi) -> (String, Vec<Tool>, Result<(), ProviderError>) {
-    let mut events = model.reply(request());
-    let (mut text, mut tools, mut end) = (String::new(), Vec::new(), None);
-    while let Some(event) = events.recv().await {
-        assert_eq!(end, None, "nothing comes after the end");
-        match event {
-            LlmEvent::Text(piece) => text.push_str(&piece),
-            LlmEvent::Tool(tool) => tools.push(tool),
-            LlmEvent::Served(_) => {}
-            LlmEvent::Done => end = Some(Ok(())),
-            LlmEvent::Failed(error) => end = Some(Err(error)),
-        }
-    }
-    (text, tools, end.expect("a reply ends with Done or Failed"))
+fn model(server: &service::StandIn) -> OpenAi {
+    OpenAi::new(options(server)).expect("usable options")
 }
 
 async fn ask_for(answer: Answer) -> (String, Vec<Tool>, Result<(), ProviderError>) {
     let server = StandIn::start(vec![answer]).await;
     ask(&model(&server)).await
 }
-
-fn delta(delta: &str, finish: &str) -> String {
-    let finish = if finish.is_empty() {
-        "null".to_owned()
-    } else {
-        format!("\"{finish}\"")
-    };
-    format!(
-        "data: {{\"id\":\"c1\",\"object\":\"chat.completion.chunk\",\"choices\":[{{\"index\":0,\"delta\":{delta},\"finish_reason\":{finish}}}]}}\n\n"
-    )
-}
-
-const USAGE: &str =
-    "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":2}}\n\n";
-const DONE: &str = "data: [DONE]\n\n";
 
 #[tokio::test]
 async fn a_reply_is_streamed_as_it_comes() {
@@ -408,11 +371,8 @@ async fn refusals_and_empty_replies_are_no_replies() {
 async fn silence_is_given_up_and_named() {
     let server = StandIn::start(vec![Answer::stream(Vec::<String>::new()).hang()]).await;
     let options = Options {
-        base_url: server.base_url(),
-        api_key: KEY.to_owned(),
-        model: "small".to_owned(),
         first_event: Duration::from_millis(20),
-        ..Options::default()
+        ..options(&server)
     };
     let (_, _, end) = ask(&OpenAi::new(options).expect("usable options")).await;
     assert_eq!(

@@ -1,4 +1,5 @@
-//! A chat completions service for tests: checks every request strictly and answers from a list, with faults on demand.
+//! A vendor's service over HTTP for tests: checks every request as the vendor's rules say and answers from a list, with
+//! faults on demand. The rules are in the vendor's file.
 
 use std::{
     collections::VecDeque,
@@ -6,8 +7,10 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+use agentphone::driver::clock;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
@@ -23,10 +26,11 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 /// What to answer.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     status: u16,
     kind: &'static str,
     header: Option<(&'static str, &'static str)>,
+    delay: Duration,
     chunks: Vec<Vec<u8>>,
     end: End,
 }
@@ -38,37 +42,57 @@ enum End {
     Hang,
 }
 
+/// What a vendor demands of a request, beside its being JSON.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// Where it is posted.
+    pub(crate) path: &'static str,
+    /// Headers that must be there, with their values.
+    pub(crate) headers: &'static [(&'static str, &'static str)],
+    /// What is wrong with a body.
+    pub(crate) body: fn(&Value) -> Option<String>,
+    /// How an error is written.
+    pub(crate) error: fn(u16, &str) -> Answer,
+}
+
 impl Answer {
-    pub(super) fn stream(chunks: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
+    pub(crate) fn stream(chunks: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Self {
         Self {
             status: 200,
             kind: "text/event-stream; charset=utf-8",
             header: None,
+            delay: Duration::ZERO,
             chunks: chunks.into_iter().map(Into::into).collect(),
             end: End::Clean,
         }
     }
 
-    pub(super) fn json(status: u16, body: &str) -> Self {
+    pub(crate) fn json(status: u16, body: &str) -> Self {
         Self {
             status,
             kind: "application/json",
             header: None,
+            delay: Duration::ZERO,
             chunks: vec![body.as_bytes().to_vec()],
             end: End::Clean,
         }
     }
 
     /// Adds a header.
-    pub(super) fn with(self, name: &'static str, value: &'static str) -> Self {
+    pub(crate) fn with(self, name: &'static str, value: &'static str) -> Self {
         Self {
             header: Some((name, value)),
             ..self
         }
     }
 
+    /// Sends nothing for a while first.
+    pub(crate) fn late(self, delay: Duration) -> Self {
+        Self { delay, ..self }
+    }
+
     /// Breaks the connection after the chunks.
-    pub(super) fn cut(self) -> Self {
+    pub(crate) fn cut(self) -> Self {
         Self {
             end: End::Cut,
             ..self
@@ -76,7 +100,7 @@ impl Answer {
     }
 
     /// Sends nothing more after the chunks.
-    pub(super) fn hang(self) -> Self {
+    pub(crate) fn hang(self) -> Self {
         Self {
             end: End::Hang,
             ..self
@@ -86,24 +110,44 @@ impl Answer {
 
 type Body = UnsyncBoxBody<Bytes, io::Error>;
 
+/// Where the answers come from.
+#[derive(Debug, Clone)]
+enum Answers {
+    /// One after the other.
+    List(Arc<Mutex<VecDeque<Answer>>>),
+    /// Made from each request.
+    Obeying(fn(&Value) -> Answer),
+}
+
 /// A running service on a free port of 127.0.0.1.
-pub(super) struct StandIn {
+pub(crate) struct StandIn {
     address: SocketAddr,
-    answers: Arc<Mutex<VecDeque<Answer>>>,
+    answers: Answers,
     requests: Arc<Mutex<Vec<Value>>>,
     open: watch::Receiver<u32>,
     task: JoinHandle<()>,
 }
 
 impl StandIn {
-    pub(super) async fn start(answers: Vec<Answer>) -> Self {
+    pub(crate) async fn start(rules: Rules, answers: Vec<Answer>) -> Self {
+        let answers = Answers::List(Arc::new(Mutex::new(answers.into())));
+        Self::with(rules, answers).await
+    }
+
+    /// Starts a service that makes each answer from its request.
+    pub(crate) async fn obeying(rules: Rules, answer: fn(&Value) -> Answer) -> Self {
+        Self::with(rules, Answers::Obeying(answer)).await
+    }
+
+    async fn with(rules: Rules, answers: Answers) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (opened, open) = watch::channel(0);
-        let (answers, requests) = (Arc::new(Mutex::new(answers.into())), Arc::default());
+        let requests = Arc::default();
         let address = listener.local_addr().unwrap();
         let task = tokio::spawn(serve(
+            rules,
             listener,
-            Arc::clone(&answers),
+            answers.clone(),
             Arc::clone(&requests),
             opened,
         ));
@@ -116,34 +160,40 @@ impl StandIn {
         }
     }
 
-    pub(super) fn base_url(&self) -> String {
-        format!("http://{}/v1/", self.address)
+    pub(crate) fn base_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     /// The bodies that were accepted so far.
-    pub(super) fn requests(&self) -> Vec<Value> {
-        assert!(
-            self.answers.lock().unwrap().is_empty(),
-            "every answer was asked for"
-        );
+    pub(crate) fn requests(&self) -> Vec<Value> {
+        if let Answers::List(answers) = &self.answers {
+            let left = answers.lock().unwrap().len();
+            assert_eq!(left, 0, "every answer was asked for");
+        }
+        self.seen()
+    }
+
+    /// As [`StandIn::requests`], whatever answers are left.
+    pub(crate) fn seen(&self) -> Vec<Value> {
         self.requests.lock().unwrap().clone()
     }
 
     /// Waits until no client is connected.
-    pub(super) async fn closed(mut self) {
+    pub(crate) async fn closed(mut self) {
         self.open.wait_for(|open| *open == 0).await.unwrap();
     }
 
     /// Stops listening.
-    pub(super) async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.task.abort();
         let _ = self.task.await;
     }
 }
 
 async fn serve(
+    rules: Rules,
     listener: TcpListener,
-    answers: Arc<Mutex<VecDeque<Answer>>>,
+    answers: Answers,
     requests: Arc<Mutex<Vec<Value>>>,
     open: watch::Sender<u32>,
 ) {
@@ -151,13 +201,9 @@ async fn serve(
     loop {
         let (socket, _) = listener.accept().await.unwrap();
         open.send_modify(|n| *n += 1);
-        let (answers, requests, open) = (
-            Arc::clone(&answers),
-            Arc::clone(&requests),
-            Arc::clone(&open),
-        );
+        let (answers, requests, open) = (answers.clone(), Arc::clone(&requests), Arc::clone(&open));
         tokio::spawn(async move {
-            let service = service_fn(|request| answer(request, &answers, &requests));
+            let service = service_fn(|request| answer(rules, request, &answers, &requests));
             // A cut connection is an error here, as it should be.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(socket), service)
@@ -168,92 +214,45 @@ async fn serve(
 }
 
 async fn answer(
+    rules: Rules,
     request: Request<Incoming>,
-    answers: &Mutex<VecDeque<Answer>>,
+    answers: &Answers,
     requests: &Mutex<Vec<Value>>,
 ) -> Result<Response<Body>, Infallible> {
-    let complaint = complaint_about(&request);
+    let complaint = complaint_about(rules, &request);
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    if let Some(complaint) = complaint.or_else(|| complaint_about_body(&body)) {
-        let message = format!(r#"{{"error":{{"message":"stand-in: {complaint}"}}}}"#);
-        return Ok(respond(Answer::json(418, &message)));
+    let complaint = complaint.or_else(|| (rules.body)(&body).map(|what| (400, what)));
+    if let Some((status, what)) = complaint {
+        return Ok(respond((rules.error)(status, &format!("stand-in: {what}"))));
     }
+    let next = match answers {
+        Answers::List(answers) => answers.lock().unwrap().pop_front(),
+        Answers::Obeying(answer) => Some(answer(&body)),
+    };
     requests.lock().unwrap().push(body);
-    let next = answers.lock().unwrap().pop_front();
-    Ok(respond(next.unwrap_or_else(|| {
-        Answer::json(418, r#"{"error":"stand-in: no answer left"}"#)
-    })))
+    let next = next.unwrap_or_else(|| (rules.error)(500, "stand-in: no answer is left"));
+    clock::sleep(next.delay).await;
+    Ok(respond(next))
 }
 
-fn complaint_about(request: &Request<Incoming>) -> Option<String> {
-    let head = |name| {
-        request
-            .headers()
-            .get(name)
-            .and_then(|v| v.to_str().ok())
-            .unwrap_or("")
+fn complaint_about(rules: Rules, request: &Request<Incoming>) -> Option<(u16, String)> {
+    if request.method() != Method::POST || request.uri().path() != rules.path {
+        let what = format!("{} {} is nothing here", request.method(), request.uri());
+        return Some((404, what));
+    }
+    let head = |name: &str| {
+        let value = request.headers().get(name);
+        value.and_then(|v| v.to_str().ok()).unwrap_or_default()
     };
-    if request.method() != Method::POST || request.uri().path() != "/v1/chat/completions" {
-        return Some(format!("{} {}", request.method(), request.uri()));
+    if !head("content-type").starts_with("application/json") {
+        return Some((415, "no JSON".to_owned()));
     }
-    if head(header::AUTHORIZATION) != format!("Bearer {}", super::KEY) {
-        return Some("no key".to_owned());
-    }
-    (head(header::CONTENT_TYPE) != "application/json").then(|| "no JSON".to_owned())
-}
-
-/// What the reference does not allow: unknown fields, no model, roles out of order, bad tool names.
-fn complaint_about_body(body: &Value) -> Option<String> {
-    const KNOWN: [&str; 8] = [
-        "model",
-        "messages",
-        "stream",
-        "tools",
-        "temperature",
-        "max_tokens",
-        "max_completion_tokens",
-        "response_format",
-    ];
-    let fields = body.as_object()?;
-    if let Some(unknown) = fields.keys().find(|key| !KNOWN.contains(&key.as_str())) {
-        return Some(format!("unknown field {unknown}"));
-    }
-    let roles: Vec<&str> = body["messages"]
-        .as_array()?
+    let wrong = rules
+        .headers
         .iter()
-        .map(|m| m["role"].as_str().unwrap_or(""))
-        .collect();
-    let alternate = roles
-        .iter()
-        .skip(1)
-        .enumerate()
-        .all(|(i, role)| *role == if i % 2 == 0 { "user" } else { "assistant" });
-    if body["model"] != "small"
-        || roles.first() != Some(&"system")
-        || !alternate
-        || roles.last() != Some(&"user")
-    {
-        return Some(format!("roles {roles:?}"));
-    }
-    let texts = body["messages"]
-        .as_array()?
-        .iter()
-        .all(|m| m["content"].as_str().is_some_and(|t| !t.is_empty()));
-    let names = |tool: &Value| {
-        let name = tool["function"]["name"].as_str().unwrap_or("");
-        tool["type"] == "function"
-            && tool["function"]["parameters"]["type"] == "object"
-            && !name.is_empty()
-            && name.len() <= 64
-            && name
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-    };
-    let tools = body["tools"]
-        .as_array()
-        .is_none_or(|tools| tools.iter().all(names));
-    (!texts || !tools).then(|| "an empty message or a bad tool".to_owned())
+        .find(|(name, value)| head(name) != *value);
+    wrong.map(|(name, _)| (401, format!("a wrong or missing {name}")))
 }
 
 fn respond(answer: Answer) -> Response<Body> {
