@@ -67,7 +67,11 @@ fn attacks() -> Vec<Attack> {
 }
 
 fn read(path: &std::path::Path) -> Attack {
-    let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+    let name = path
+        .file_stem()
+        .expect("a name")
+        .to_string_lossy()
+        .into_owned();
     let text = fs::read_to_string(path).expect("a script");
     assert!(text.starts_with("# "), "{name} does not say why it exists");
     let mut attack = Attack {

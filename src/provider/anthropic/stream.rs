@@ -86,8 +86,8 @@ impl Reply<'_> {
                 Block::Other => {}
             },
             Event::ContentBlockDelta { index, delta } => match delta {
-                Delta::TextDelta { text } => self.say(text).await,
-                Delta::InputJsonDelta { partial_json } => {
+                Delta::Text { text } => self.say(text).await,
+                Delta::Json { partial_json } => {
                     if let Some((_, arguments)) = self.calls.get_mut(&index) {
                         arguments.push_str(&partial_json);
                     }

@@ -135,15 +135,17 @@ pub(super) enum Block {
 
 /// How a part of a reply goes on.
 #[derive(Debug, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 pub(super) enum Delta {
     /// Words.
-    TextDelta {
+    #[serde(rename = "text_delta")]
+    Text {
         /// They.
         text: String,
     },
     /// Arguments.
-    InputJsonDelta {
+    #[serde(rename = "input_json_delta")]
+    Json {
         /// A piece of JSON text.
         partial_json: String,
     },
