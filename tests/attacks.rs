@@ -343,7 +343,7 @@ fn check(attack: &Attack, call: &rest::Call, events: &[Numbered]) {
                         |e| matches!(&e.event, Event::ToolRefused { name, .. } if name == rest),
                     )
             }
-            "pressed" => keys == rest,
+            "pressed" => keys.starts_with(rest),
             "asked" => {
                 let questions = events
                     .iter()

@@ -7,12 +7,9 @@
 mod stream;
 mod wire;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
-use reqwest::{Response, StatusCode, header};
+use reqwest::{Response, header};
 use tokio::sync::mpsc;
 
 pub use super::chat::Options;
@@ -42,8 +39,6 @@ pub struct Anthropic(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     service: Service,
-    /// Set when the model refused a temperature, so that it is not sent again.
-    untempered: AtomicBool,
 }
 
 impl Anthropic {
@@ -63,7 +58,6 @@ impl Anthropic {
         }
         Ok(Self(Arc::new(Inner {
             service: Service::new(options, VENDOR, headers)?,
-            untempered: AtomicBool::new(false),
         })))
     }
 }
@@ -142,25 +136,14 @@ impl Inner {
         wire::read_answer(&text).map_err(|problem| self.service.explain(problem))
     }
 
-    /// Posts a request. Some models take no temperature; one that complains about it gets the request without.
-    async fn send(&self, mut body: serde_json::Value) -> Result<Response, ProviderError> {
-        loop {
-            let tempered = !self.untempered.load(Ordering::Relaxed);
-            if !tempered && let Some(fields) = body.as_object_mut() {
-                fields.remove("temperature");
-            }
-            let response = self.service.post(&body).await?;
-            let status = response.status();
-            if status.is_success() {
-                return Ok(response);
-            }
-            let pause = chat::pause(&response);
-            let said = response.text().await.unwrap_or_default();
-            if status == StatusCode::BAD_REQUEST && said.contains("temperature") && tempered {
-                self.untempered.store(true, Ordering::Relaxed);
-                continue;
-            }
-            return Err(self.service.refused(status, pause, &said));
+    async fn send(&self, body: serde_json::Value) -> Result<Response, ProviderError> {
+        let response = self.service.post(&body).await?;
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
         }
+        let pause = chat::pause(&response);
+        let said = response.text().await.unwrap_or_default();
+        Err(self.service.refused(status, pause, &said))
     }
 }

@@ -131,23 +131,6 @@ async fn a_short_pause_that_is_asked_for_is_waited_out() {
 }
 
 #[tokio::test]
-async fn a_model_without_a_temperature_is_remembered() {
-    let hello = || Answer::stream([start(), text(0, &["Hi."]), stop("end_turn")]);
-    let refusal = error(400, "`temperature` is not supported by this model");
-    let server = StandIn::start(RULES, vec![refusal, hello(), hello()]).await;
-    let model = model(&server);
-    for _ in 0..2 {
-        assert_eq!(ask(&model).await.2, Ok(()));
-    }
-    let has: Vec<bool> = server
-        .requests()
-        .iter()
-        .map(|body| body.get("temperature").is_some())
-        .collect();
-    assert_eq!(has, [true, false, false]);
-}
-
-#[tokio::test]
 async fn a_broken_stream_keeps_what_came_and_says_so() {
     let begun = || start() + &text(0, &["Hello"]);
     for answer in [

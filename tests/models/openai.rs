@@ -233,7 +233,9 @@ async fn an_answer_is_held_to_a_schema_where_that_is_understood() {
         let question = Question {
             system: "Judge.".to_owned(),
             user: "Turns".to_owned(),
-            schema: Some(serde_json::json!({"type": "object"})),
+            schema: Some(serde_json::json!({
+                "type": "object", "properties": {}, "required": [], "additionalProperties": false,
+            })),
         };
         let answer = model.answer(question).expect("it can answer").await;
         assert_eq!(answer, Ok("{}".to_owned()));

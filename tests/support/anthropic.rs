@@ -90,13 +90,12 @@ pub(crate) fn whole(content: &Value, reason: &str) -> Answer {
 
 /// What the reference does not allow.
 fn complaint_about(body: &Value) -> Option<String> {
-    const KNOWN: [&str; 8] = [
+    const KNOWN: [&str; 7] = [
         "model",
         "max_tokens",
         "messages",
         "system",
         "stream",
-        "temperature",
         "tools",
         "tool_choice",
     ];

@@ -18,8 +18,6 @@ use crate::{
 const MAX_TOKENS: u32 = 300;
 /// Longest answer outside the conversation.
 const ANSWER_TOKENS: u32 = 2_000;
-/// Low: a call is no place for surprises.
-const TEMPERATURE: f64 = 0.3;
 /// The tool by which an answer of a given form is given.
 const ANSWER: &str = "answer";
 
@@ -45,7 +43,6 @@ pub(super) fn reply_request(model: &str, request: &LlmRequest) -> Value {
         "model": model,
         "max_tokens": MAX_TOKENS,
         "stream": true,
-        "temperature": TEMPERATURE,
         // The same for the whole call: kept by the service, so that later replies begin sooner.
         "system": [{
             "type": "text",
@@ -62,7 +59,6 @@ pub(super) fn answer_request(model: &str, question: &Question) -> Value {
     let mut body = json!({
         "model": model,
         "max_tokens": ANSWER_TOKENS,
-        "temperature": 0.0,
         "system": question.system,
         "messages": [{"role": "user", "content": question.user}],
     });
