@@ -338,13 +338,13 @@ impl Secrets {
 
     /// Cards, codes and passwords, marked or not.
     fn add_by_nature(&mut self, sentence: &str, lower: &str) {
-        let label = LABELS
+        let labels: Vec<(&str, usize)> = LABELS
             .iter()
-            .filter_map(|label| find_word(lower, label).map(|at| at + label.len()))
-            .max();
+            .filter_map(|label| find_word(lower, label).map(|at| (*label, at + label.len())))
+            .collect();
         for number in numbers(sentence) {
             let card = (13..=19).contains(&number.len()) && luhn(&number);
-            if card || label.is_some() && number.len() >= 3 {
+            if card || !labels.is_empty() && number.len() >= 3 {
                 self.add_number(&number, NUMBER_LIMIT);
             }
         }
@@ -357,17 +357,26 @@ impl Secrets {
                 self.texts.extend(Text::new(code, NUMBER_LIMIT * 2));
             }
         }
-        // "The password is swordfish": the word behind the label, and behind "is" or a colon.
-        let Some(value) = label.and_then(|at| lower.get(at..)) else {
-            return;
-        };
-        let value = value
-            .split_whitespace()
-            .map(bare)
-            .find(|word| !word.is_empty() && !FILLING.contains(&word.as_str()));
-        if let Some(value) = value.filter(|value| value.len() >= NAME_MIN) {
-            self.add_word(&value);
-            self.texts.extend(Text::new(&value, usize::MAX));
+        // "The password of the account is swordfish": the word behind "is" or a colon, or else behind the label.
+        for (label, at) in &labels {
+            let behind: Vec<&str> = lower[*at..].split_whitespace().take(VALUE_WITHIN).collect();
+            let told = behind
+                .iter()
+                .position(|word| IS.contains(word) || word.ends_with([':', '=']))
+                .map_or(0, |told| told + 1);
+            let value = behind[told..]
+                .iter()
+                .map(|word| bare(word))
+                .find(|word| !word.is_empty() && !FILLING.contains(&word.as_str()));
+            // "They take credit cards there" labels nothing.
+            let labelled = |value: &String| {
+                told > 0 || PASSWORDS.contains(label) || value.chars().any(|c| c.is_ascii_digit())
+            };
+            let value = value.filter(|value| value.len() >= NAME_MIN);
+            if let Some(value) = value.filter(labelled) {
+                self.add_word(&value);
+                self.texts.extend(Text::new(&value, usize::MAX));
+            }
         }
     }
 
@@ -411,6 +420,22 @@ impl Secrets {
     }
 }
 
+/// Labels behind which any word is a secret.
+const PASSWORDS: &[&str] = &[
+    "password",
+    "passcode",
+    "passphrase",
+    "contraseña",
+    "mot de passe",
+    "passwort",
+    "kennwort",
+    "parola d'ordine",
+    "senha",
+];
+/// How many words behind a label are looked at.
+const VALUE_WITHIN: usize = 7;
+/// Words that stand before what a label is.
+const IS: &[&str] = &["is", "=", "es", "est", "ist", "lautet", "è", "é"];
 /// Words between a label and what it labels.
 const FILLING: &[&str] = &[
     "is", "are", "number", "code", "the", "for", "my", "your", "es", "est", "ist", "lautet", "è",
