@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// How long a whole sentence waits for what follows it ("7 p.m." may go on).
-const CLAUSE_WAIT: Duration = Duration::from_millis(150);
+pub(super) const CLAUSE_WAIT: Duration = Duration::from_millis(150);
 /// How often the agent says that it needs a moment, within one reply.
 const FILLERS_MAX: u8 = 2;
 /// Failures in a row after which a service is given up.
@@ -157,21 +157,6 @@ impl Call {
         }
         self.pump(out);
         self.after_writing();
-    }
-
-    /// What the model wrote last must not be said: a fixed sentence takes its place.
-    fn on_withheld(&mut self, out: &mut Vec<Action>) {
-        let text = format!(" {}", self.config.phrases.withheld);
-        let Some(reply) = self.reply.as_mut().filter(|reply| !reply.withheld) else {
-            return;
-        };
-        reply.withheld = true;
-        reply.first_text.get_or_insert(self.now);
-        reply.add_text(&text);
-        count(&mut self.counters.withheld);
-        self.timers.stop(Timer::Filler);
-        self.timers.set(Timer::Clause, self.now + CLAUSE_WAIT);
-        out.push(Action::Publish(Note::Warning(warning::WITHHELD)));
     }
 
     /// Once the model is done, it is no longer waited for.

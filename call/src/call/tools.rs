@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::{Call, Phase, count};
+use super::{Call, Phase, count, speak::CLAUSE_WAIT};
 use crate::{
     Action, AnsweredBy, End, Note, Timer, Tool, notes,
     reply::Purpose,
     tools::{self, Phase as ToolPhase},
-    words,
+    warning, words,
 };
 
 /// How often in a row a model may use tools alone before it is not asked again without the callee.
@@ -50,6 +50,21 @@ impl Call {
             asked: self.toolbox.asked,
             noted: self.toolbox.noted,
         }
+    }
+
+    /// What the model wrote last must not be said: a fixed sentence takes its place.
+    pub(super) fn on_withheld(&mut self, out: &mut Vec<Action>) {
+        let text = format!(" {}", self.config.phrases.withheld);
+        let Some(reply) = self.reply.as_mut().filter(|reply| !reply.withheld) else {
+            return;
+        };
+        reply.withheld = true;
+        reply.first_text.get_or_insert(self.now);
+        reply.add_text(&text);
+        count(&mut self.counters.withheld);
+        self.timers.stop(Timer::Filler);
+        self.timers.set(Timer::Clause, self.now + CLAUSE_WAIT);
+        out.push(Action::Publish(Note::Warning(warning::WITHHELD)));
     }
 
     /// Uses the tools of a reply that was heard to its end; `spoke` tells whether it had words.

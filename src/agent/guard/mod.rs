@@ -10,6 +10,7 @@
 //! A translation or paraphrase of the instructions is not recognised; they hold nothing that is worth one. Secrets
 //! spelled in an alphabet of words are not either.
 
+mod marks;
 mod runs;
 mod secrets;
 

@@ -11,7 +11,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::runs::bare;
+use super::{
+    marks::{ALLOWED, FILLING, IS, LABELS, PASSWORDS, PRIVATE, VALUE_WITHIN},
+    runs::bare,
+};
 use crate::agent::{Brief, prompt};
 
 /// A recital of the program's instructions: about six words.
@@ -25,142 +28,6 @@ const NUMBER_LIMIT: usize = 4;
 /// Shortest number or name that is a secret by itself.
 const VALUE_MIN: usize = 2;
 const NAME_MIN: usize = 4;
-
-/// Words that mark a sentence of the notes as private.
-const PRIVATE: &[&str] = &[
-    "private",
-    "privately",
-    "confidential",
-    "confidentially",
-    "secret",
-    "keep this between us",
-    "do not tell",
-    "don't tell",
-    "do not share",
-    "don't share",
-    "do not reveal",
-    "don't reveal",
-    "do not mention",
-    "don't mention",
-    "do not disclose",
-    "don't disclose",
-    "do not say",
-    "don't say",
-    "do not give",
-    "don't give",
-    "never tell",
-    "never share",
-    "never reveal",
-    "never mention",
-    "never say",
-    "never give",
-    "never disclose",
-    "not to be told",
-    "must not know",
-    "should not know",
-    "must not learn",
-    "for your eyes only",
-    "internal only",
-    "privado",
-    "confidencial",
-    "secreto",
-    "no digas",
-    "no diga",
-    "no menciones",
-    "no mencione",
-    "no reveles",
-    "no revele",
-    "no se lo digas",
-    "privé",
-    "confidentiel",
-    "ne dites pas",
-    "ne dis pas",
-    "ne révélez pas",
-    "ne mentionnez pas",
-    "vertraulich",
-    "privat",
-    "geheim",
-    "nicht sagen",
-    "nicht verraten",
-    "nicht erwähnen",
-    "sagen sie nicht",
-    "sag nicht",
-    "verrate nicht",
-    "riservato",
-    "confidenziale",
-    "privato",
-    "non dire",
-    "non rivelare",
-    "non menzionare",
-    "confidencial",
-    "não diga",
-    "não revele",
-    "não mencione",
-];
-/// Words that allow a secret to be given.
-const ALLOWED: &[&str] = &[
-    "if asked",
-    "if they ask",
-    "if they need",
-    "if needed",
-    "if required",
-    "if necessary",
-    "when asked",
-    "you may give",
-    "you can give",
-    "may be given",
-    "can be given",
-    "you may tell",
-    "you can tell",
-    "you may use",
-    "you can use",
-    "si lo piden",
-    "si preguntan",
-    "si demandé",
-    "falls gefragt",
-    "auf nachfrage",
-    "se richiesto",
-    "se pedirem",
-];
-/// Names of what is secret by its nature.
-const LABELS: &[&str] = &[
-    "password",
-    "passcode",
-    "passphrase",
-    "pin",
-    "cvv",
-    "cvc",
-    "security code",
-    "access code",
-    "verification code",
-    "social security",
-    "ssn",
-    "card number",
-    "credit card",
-    "debit card",
-    "iban",
-    "routing number",
-    "passport",
-    "contraseña",
-    "clave",
-    "código de seguridad",
-    "tarjeta",
-    "mot de passe",
-    "code secret",
-    "carte bancaire",
-    "numéro de carte",
-    "passwort",
-    "kennwort",
-    "geheimzahl",
-    "kartennummer",
-    "kreditkarte",
-    "parola d'ordine",
-    "codice segreto",
-    "carta di credito",
-    "senha",
-    "código secreto",
-    "cartão",
-];
 
 /// A text that must not be recited.
 #[derive(Debug)]
@@ -419,28 +286,6 @@ impl Secrets {
             || self.given.replace(' ', "").contains(digits)
     }
 }
-
-/// Labels behind which any word is a secret.
-const PASSWORDS: &[&str] = &[
-    "password",
-    "passcode",
-    "passphrase",
-    "contraseña",
-    "mot de passe",
-    "passwort",
-    "kennwort",
-    "parola d'ordine",
-    "senha",
-];
-/// How many words behind a label are looked at.
-const VALUE_WITHIN: usize = 7;
-/// Words that stand before what a label is.
-const IS: &[&str] = &["is", "=", "es", "est", "ist", "lautet", "è", "é"];
-/// Words between a label and what it labels.
-const FILLING: &[&str] = &[
-    "is", "are", "number", "code", "the", "for", "my", "your", "es", "est", "ist", "lautet", "è",
-    "é", "de", "del",
-];
 
 fn has(lower: &str, marks: &[&str]) -> bool {
     marks.iter().any(|mark| find_word(lower, mark).is_some())
