@@ -5,6 +5,8 @@
 
 #![allow(dead_code, reason = "each test program uses its own part of the world")]
 
+pub(crate) use answer::{Answer, Ends};
+
 use std::{
     collections::{BTreeMap, VecDeque},
     time::{Duration, Instant},
@@ -12,9 +14,10 @@ use std::{
 
 use call::{
     Action, Call, CallConfig, ClauseId, Event, FlushMark, Generation, Prosody, ReplyEvent,
-    SpeechEvent, Tool, VoiceEvent, WordsEvent,
+    SpeechEvent, VoiceEvent, WordsEvent,
 };
 
+mod answer;
 pub(crate) mod checker;
 pub(crate) mod conversation;
 pub(crate) mod downlink;
@@ -76,33 +79,6 @@ impl Default for Manners {
             leaky: false,
         }
     }
-}
-
-/// What the model does when it is asked.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Answer {
-    /// What it writes.
-    pub(crate) text: String,
-    /// Whether words behind that text are withheld.
-    pub(crate) withheld: bool,
-    /// What it uses.
-    pub(crate) tools: Vec<Tool>,
-    /// From the request to the first text.
-    pub(crate) after: Duration,
-    /// How it ends.
-    pub(crate) ends: Ends,
-}
-
-/// How a model's answer ends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Ends {
-    /// Complete.
-    #[default]
-    Done,
-    /// Broken off.
-    Failed,
-    /// Not at all.
-    Never,
 }
 
 #[derive(Debug, Clone)]

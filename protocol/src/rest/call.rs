@@ -3,6 +3,8 @@
 //! A field that does not apply yet is `null`, never missing. What the values mean is decided by the call core and
 //! the judgement after the call; here they only have names.
 
+mod proof;
+
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +12,8 @@ use serde_json::{Map, Value};
 
 use super::{Context, CreateCall, Disclosure, ServedBy, Time};
 use crate::{error::ErrorCode, ids::CallId};
+
+pub use proof::{Evidence, NotedFact};
 
 /// One call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -415,28 +419,6 @@ pub struct TurnLatency {
     pub wire_ms: u64,
     /// The whole: what the callee felt.
     pub felt_silence_ms: u64,
-}
-
-/// What shows that something claimed about the call is true.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// What is claimed, in one sentence.
-    pub claim: String,
-    /// Which of `turns` shows it, from 0.
-    pub turn: usize,
-    /// The words that show it.
-    pub quote: String,
-    /// Where they are in the recording, in milliseconds.
-    pub audio_ms: u64,
-}
-
-/// A fact that the agent kept.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NotedFact {
-    /// In the agent's words.
-    pub text: String,
-    /// When it was kept, in milliseconds since the call was created.
-    pub t_ms: u64,
 }
 
 /// How the conversation went, in numbers.
