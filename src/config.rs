@@ -13,6 +13,7 @@ use std::{
 use serde::Deserialize;
 
 mod accounts;
+mod browser;
 mod carrier;
 mod failover;
 mod hearing;
@@ -28,6 +29,7 @@ pub mod thinking;
 
 pub use self::{
     accounts::{Contact, Disclosure, Limits, Outside, Retention, Stripe},
+    browser::Browser,
     carrier::{Carrier, Reception, Twilio},
     failover::Failover,
     hearing::{Deepgram, OpenAiTranscription, PocketSphinx, Stt, SttProvider, Whisper},
@@ -149,6 +151,8 @@ pub struct Line {
     pub twilio: Twilio,
     /// Telephones through SIP trunks; see [`Sip::is_set`].
     pub sip: Sip,
+    /// The phone in a page.
+    pub browser: Browser,
 }
 
 /// The ways a call can be made.
@@ -162,6 +166,21 @@ pub enum LineKind {
     Twilio,
     /// A telephone, through a SIP trunk.
     Sip,
+    /// A page of the owner.
+    Browser,
+}
+
+impl LineKind {
+    /// Returns the line's name in requests and records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Simulated => "simulated",
+            Self::Twilio => "twilio",
+            Self::Sip => "sip",
+            Self::Browser => "browser",
+        }
+    }
 }
 
 /// `[line.simulated]`

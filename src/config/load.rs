@@ -232,6 +232,7 @@ impl Config {
         self.check_twilio(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_accounts(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         self.check_sip(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
+        self.check_browser(&mut |sentence| wrong.push(format!("{origin}: {sentence}")));
         if let Err(error) = tracing_subscriber::EnvFilter::from_str(&self.log.level) {
             wrong.push(format!("{origin}: `log.level` is no filter: {error}."));
         }

@@ -161,6 +161,13 @@ impl Config {
                 better: Some("agentphone doctor --line sip asks the trunks whether they are there"),
             };
         }
+        if self.line.default == LineKind::Browser {
+            return Part {
+                role: "line",
+                state: Ok("browser: calls ring in the web page of their owner".into()),
+                better: None,
+            };
+        }
         let folder = scenario_folder(self);
         let found = catalog::find(&self.line.simulated.scenario, folder);
         Part {
@@ -325,22 +332,17 @@ fn lines(
         let line = config.line.twilio.line(public_url);
         let line =
             line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
-        let at = match config.line.default {
-            LineKind::Twilio => 0,
-            _ => lines.len(),
-        };
-        lines.insert(at, Arc::new(line));
+        lines.push(Arc::new(line));
     }
     if config.line.sip.is_set() {
         let line = config.line.sip.line();
         let line =
             line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
-        let at = match config.line.default {
-            LineKind::Sip => 0,
-            _ => lines.len(),
-        };
-        lines.insert(at, Arc::new(line));
+        lines.push(Arc::new(line));
     }
+    lines.push(Arc::new(config.line.browser.line()));
+    let default = config.line.default.name();
+    lines.sort_by_key(|line| line.name() != default);
     Ok(lines)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Lines know packets, not conversations: nothing here decides what is said. One file or folder a kind.
 
+pub mod browser;
 mod endpoints;
 mod incoming;
 pub mod rtp;
@@ -12,6 +13,7 @@ pub mod twilio;
 use std::{fmt, time::Duration};
 
 use media::Packet;
+use protocol::ids::{AccountId, CallId};
 use tokio::sync::mpsc;
 
 pub use self::{
@@ -43,6 +45,14 @@ pub trait Line: Send + Sync + fmt::Debug {
     fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
         None
     }
+    /// Returns name and description of the scenarios that can play the callee, if the line has any.
+    fn scenarios(&self) -> Option<Vec<(String, String)>> {
+        None
+    }
+    /// Returns the pages in which this line's calls ring, if it is one that rings in pages.
+    fn phones(&self) -> Option<browser::Phones> {
+        None
+    }
     /// Waits for what hangs up calls that have ended, a few seconds at most. Called before the program ends.
     fn settle(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -68,6 +78,19 @@ pub struct DialRequest {
     pub max_duration: Duration,
     /// Instead of dialing: the incoming call that is to be answered, by [`Incoming::id`].
     pub incoming: Option<String>,
+    /// Whose call it is, for lines that ring at their owner's. Not known in tests of a line alone.
+    pub owner: Option<Owner>,
+    /// Who is called, by name.
+    pub callee_name: Option<String>,
+}
+
+/// Whose call it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owner {
+    /// The call.
+    pub call: CallId,
+    /// The account.
+    pub account: AccountId,
 }
 
 /// Why a request cannot be dialed: a sentence for a person.

@@ -392,6 +392,8 @@ impl Supervisor {
             from: request.from_phone_number.clone(),
             max_duration: Duration::from_secs(request.max_duration_seconds.into()),
             incoming: None,
+            owner: None,
+            callee_name: request.business_name.clone(),
         }
     }
 

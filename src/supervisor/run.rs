@@ -18,7 +18,7 @@ use crate::{
     driver::{
         self, CallParts, Finished, Providers, Record, Scribe, ScribeParts, clock, mend_recording,
     },
-    line::{DialRequest, Line},
+    line::{DialRequest, Line, Owner},
     private::Private,
     provider::{SttOptions, TtsOptions, deaf::Deaf},
     store::{Attachment, Finish, StoredCall},
@@ -124,6 +124,10 @@ impl Supervisor {
             let (incoming, place) = incoming.unzip();
             let dial = DialRequest {
                 incoming,
+                owner: Some(Owner {
+                    call: id.clone(),
+                    account: stored.account.clone(),
+                }),
                 ..this.dial_request(&stored.request, stored.seed)
             };
             let started = Started {

@@ -136,6 +136,10 @@ impl Line for SimulatedLine {
         "simulated"
     }
 
+    fn scenarios(&self) -> Option<Vec<(String, String)>> {
+        Some(catalog::list(self.options.folder.as_deref()))
+    }
+
     fn check(&self, request: &DialRequest) -> Result<(), DialError> {
         Self::load(&self.options, request).map(|_| ())
     }
