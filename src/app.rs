@@ -19,7 +19,7 @@ use crate::{
     admin::{Tools, socket::Socket},
     billing::Billing,
     bus::Bus,
-    config::{self, Config, Services},
+    config::{self, Check, Config, Services},
     driver::clock,
     links::Links,
     net::guard::Guard,
@@ -59,6 +59,7 @@ impl From<StoreError> for StartError {
 pub struct App {
     address: SocketAddr,
     public_url: String,
+    sign_in_link: String,
     folder: DataFolder,
     secret: Secret,
     free_credits: u32,
@@ -115,6 +116,9 @@ impl App {
             secret.clone(),
             interface(config, lines, &public_url, billing, guard)?,
         );
+        let inspected = config.clone();
+        let app = app.inspected(move || Box::pin(inspect(inspected.clone())));
+        let sign_in_link = app.sign_in_link(free_credits);
         let closing = CancellationToken::new();
         let courier = courier.run(closing.clone());
         let courier = AbortOnDropHandle::new(tokio::spawn(courier));
@@ -123,6 +127,7 @@ impl App {
         Ok(Self {
             address,
             public_url,
+            sign_in_link,
             folder,
             secret,
             free_credits,
@@ -145,6 +150,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// Returns the link by which one person can sign in with a browser, once.
+    #[must_use]
+    pub fn sign_in_link(&self) -> &str {
+        &self.sign_in_link
     }
 
     /// Returns where the recording of a call lies.
@@ -333,6 +344,27 @@ async fn reception(
         language: protocol::language::DEFAULT.to_owned(),
         max_duration_seconds: config.calls.max_duration_seconds.min(INCOMING_SECONDS),
     })
+}
+
+/// Finds out what is in use and whether it works, as `doctor` does.
+async fn inspect(config: Config) -> Vec<server::Finding> {
+    let mut findings = Vec::new();
+    for part in config.parts(Check::Everything).await {
+        let (state, text) = match part.state {
+            Ok(text) => (server::State::Good, text),
+            Err(problem) => (server::State::Bad, problem),
+        };
+        let finding = |state, text| server::Finding {
+            role: part.role.to_owned(),
+            state,
+            text,
+        };
+        findings.push(finding(state, text));
+        if let Some(better) = part.better {
+            findings.push(finding(server::State::Note, format!("Better: {better}")));
+        }
+    }
+    findings
 }
 
 fn shop(config: &Config, store: Arc<dyn Store>, public_url: &str) -> Result<Billing, StartError> {

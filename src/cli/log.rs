@@ -9,10 +9,18 @@ use crate::{
     private,
 };
 
+/// Libraries that tell at `info` and `warn` what only their authors need, as long as the configuration names none of them.
+const TALKATIVE: [&str; 3] = ["rtc=warn", "rtc_ice=error", "rtc_dtls=error"];
+
 /// Sends the log to standard error from here on. Only the first call has an effect.
 pub(super) fn start(log: &Log) {
     // The configuration was checked; a filter that still is none must not hide errors.
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let quiet = TALKATIVE
+        .iter()
+        .filter(|_| !log.level.contains("rtc"))
+        .filter_map(|directive| directive.parse().ok());
+    let filter = quiet.fold(filter, EnvFilter::add_directive);
     let filter = if log.reveal {
         filter
     } else {

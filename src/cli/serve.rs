@@ -41,6 +41,10 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         "http"
     };
     say(&format!("listening on {scheme}://{}", app.address()));
+    say(&format!(
+        "in the browser, once within 15 minutes: {}",
+        app.sign_in_link()
+    ));
     stop.wait().await;
     tracing::info!(
         calls = app.live_calls(),

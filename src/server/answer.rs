@@ -55,6 +55,13 @@ pub(super) fn text(status: StatusCode, text: String) -> Response<Body> {
     raw(status, text)
 }
 
+/// Returns an answer with `bytes` as its body; the caller says of which type it is.
+pub(super) fn bytes(status: StatusCode, bytes: Bytes) -> Response<Body> {
+    let mut response = Response::new(Full::from(bytes).map_err(never).boxed_unsync());
+    *response.status_mut() = status;
+    response
+}
+
 /// Returns an answer without a body.
 pub(super) fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(no_body());

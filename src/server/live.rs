@@ -7,9 +7,10 @@ mod account;
 mod call;
 mod leash;
 mod log;
+mod phone;
 mod socket;
 
-pub(super) use self::{account::open_account, call::open_call};
+pub(super) use self::{account::open_account, call::open_call, phone::open_phone};
 
 use hyper::upgrade::Upgraded;
 use hyper::{

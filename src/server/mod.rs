@@ -28,13 +28,18 @@ mod export;
 mod keys;
 mod limits;
 mod lines;
+mod link;
 mod live;
+mod offer;
 mod operator;
+mod pages;
 mod polite;
 mod privacy;
 mod recording;
 mod request;
 mod routes;
+mod session;
+mod settings;
 mod tls;
 mod token;
 mod webhooks;
@@ -43,16 +48,21 @@ use self::{
     answer::Body,
     connection::Guests,
     limits::PerMinute,
+    link::OneTime,
     routes::{Found, Keyed, Route},
+    session::Left,
+    settings::Inspection,
 };
 pub use self::{
     connection::{Doors, serve},
+    settings::{Finding, State},
     tls::{Tls, TlsError},
 };
 use crate::{
     billing::Billing,
     links::Links,
     net::guard::Guard,
+    provider::BoxFuture,
     store::{Secret, StoreError},
     supervisor::{self, Supervisor},
     turns::Turns,
@@ -98,6 +108,12 @@ pub struct App {
     once: Arc<Turns<(AccountId, String)>>,
     /// Which keys' use was noted in the last minute.
     uses: Arc<PerMinute>,
+    /// The one-time link.
+    one_time: OneTime,
+    /// Sessions of browsers that were left.
+    left: Arc<Left>,
+    /// Finds out whether what is in use works.
+    inspection: Inspection,
     /// Open live sockets, which outlive the request that opened them.
     sockets: TaskTracker,
     /// Tells them that the server goes away.
@@ -118,9 +134,30 @@ impl App {
             once: Arc::default(),
             uses: Arc::new(PerMinute::new(1)),
             settings: Arc::new(settings),
+            one_time: OneTime::default(),
+            left: Arc::default(),
+            inspection: Inspection::of_nothing(),
             sockets: TaskTracker::new(),
             closing: CancellationToken::new(),
         }
+    }
+
+    /// Says how to find out whether what is in use works, for the page of settings.
+    #[must_use]
+    pub fn inspected(
+        mut self,
+        look: impl Fn() -> BoxFuture<'static, Vec<Finding>> + Send + Sync + 'static,
+    ) -> Self {
+        self.inspection = Inspection::new(Arc::new(look));
+        self
+    }
+
+    /// Makes a link by which one person may sign in with a browser, once. An account that has to be made for it gets
+    /// `free_credits`.
+    #[must_use]
+    pub fn sign_in_link(&self, free_credits: u32) -> String {
+        let secret = self.one_time.make(&self.secret, free_credits);
+        format!("{}/sign-in#link={secret}", self.settings.public_url)
     }
 }
 
@@ -169,6 +206,7 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Route::Keyed(keyed) => keyed.has_body(),
         Route::Line => request.method() == Method::POST,
         Route::Payment => true,
+        Route::SignIn => true,
         _ => false,
     };
     let limit = if route == Route::Payment {
@@ -189,13 +227,18 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Route::Recording => return recording::get(app, &request, &id).await,
         Route::Line => return lines::handle(app, request, &id, body).await,
         Route::Payment => return billing::event(app, request.headers(), &body).await,
+        Route::Page => return pages::page(),
+        Route::Asset => return pages::asset(request.uri().path(), request.headers()),
+        Route::Session => return session::get(app, request.headers()).await,
+        Route::SignIn => return session::create(app, request.headers(), &body).await,
+        Route::SignOut => return session::delete(app, request.headers()),
         Route::Keyed(keyed) => keyed,
     };
     let caller = match keyed {
-        Keyed::LiveCall | Keyed::LiveAccount => {
+        Keyed::LiveCall | Keyed::LiveAccount | Keyed::Phone => {
             token::authenticate(app, request.headers(), &id).await?
         }
-        _ => request::authenticate(app, request.headers()).await?,
+        _ => request::authenticate(app, request.method(), request.headers()).await?,
     };
     caller.require(keyed.scope())?;
     match keyed {
@@ -225,6 +268,9 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Keyed::RotateWebhooks => webhooks::rotate(app, &caller).await,
         Keyed::ListWebhooks => webhooks::list(app, &caller, request.uri()).await,
         Keyed::ResendWebhook => webhooks::resend(app, &caller, &id).await,
+        Keyed::Lines => offer::lines(app, &caller),
+        Keyed::Phone => live::open_phone(app, caller, request).await,
+        Keyed::Settings => settings::get(app).await,
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) async fn get(app: &App, request: &Request<Incoming>, id: &str) -> Out
     let id = if query.get("signature").is_some() {
         check_link(app, &query, id)?
     } else {
-        let caller = request::authenticate(app, request.headers()).await?;
+        let caller = request::authenticate(app, request.method(), request.headers()).await?;
         caller.require(Scope::CallsRead)?;
         let stored = calls::find(app, &caller, id).await?;
         if !stored.call.status.is_final() {

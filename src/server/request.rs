@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper::{HeaderMap, Uri, body::Body};
+use hyper::{HeaderMap, Method, Uri, body::Body};
 use protocol::{
     error::{ApiError, ErrorCode},
     ids::{ApiKey, KeyMode},
 };
 use sha2::{Digest, Sha256};
 
-use super::App;
+use super::{App, session};
 use crate::{
     driver::clock,
-    store::KeyId,
+    store::{KeyHash, KeyId, KeyRecord},
     supervisor::{Caller, IdempotencyKey},
 };
 
@@ -84,21 +84,27 @@ where
     let _ = clock::timeout(BODY_TIMEOUT, all).await;
 }
 
-/// Finds out who asks, and counts the request.
+/// Finds out who asks, by the key or by the session of a browser, and counts the request.
 ///
 /// # Errors
-/// `unauthorized`; `rate_limit_exceeded` when the key asks far too often.
-pub(super) async fn authenticate(app: &App, headers: &HeaderMap) -> Result<Caller, ApiError> {
-    let key = headers
-        .get("x-api-key")
-        .and_then(|value| value.to_str().ok())
-        .and_then(ApiKey::parse)
-        .ok_or_else(ApiError::unauthorized)?;
-    let hash = app.secret.hash_key(key.expose());
-    let store = app.supervisor.store().clone();
-    let record = super::blocking(move || store.find_key(&hash))
+/// `unauthorized`; `forbidden` when a browser's request was not made by a page of ours; `rate_limit_exceeded` when the
+/// key asks far too often.
+pub(super) async fn authenticate(
+    app: &App,
+    method: &Method,
+    headers: &HeaderMap,
+) -> Result<Caller, ApiError> {
+    let hash = match headers.get("x-api-key") {
+        Some(key) => key
+            .to_str()
+            .ok()
+            .and_then(ApiKey::parse)
+            .map(|key| app.secret.hash_key(key.expose())),
+        None => session::of_request(app, method, headers)?.map(|session| session.key),
+    };
+    let hash = hash.ok_or_else(ApiError::unauthorized)?;
+    let record = find_key(app, hash)
         .await?
-        .filter(|key| key.holds(clock::wall()))
         .ok_or_else(ApiError::unauthorized)?;
     count(app, &record.id)?;
     note_use(app, &record.id).await;
@@ -121,6 +127,13 @@ pub(super) fn count(app: &App, key: &KeyId) -> Result<(), ApiError> {
             seconds,
         )
     })
+}
+
+/// Returns the key of a hash, if there is one and it holds now.
+pub(super) async fn find_key(app: &App, hash: KeyHash) -> Result<Option<KeyRecord>, ApiError> {
+    let store = app.supervisor.store().clone();
+    let found = super::blocking(move || store.find_key(&hash)).await?;
+    Ok(found.filter(|key| key.holds(clock::wall())))
 }
 
 /// Keeps when a key was used, to the minute: a write for every request would be too dear.

@@ -26,6 +26,16 @@ pub(super) enum Route {
     Payment,
     /// Asked for by the carrier of a line, which decides who may.
     Line,
+    /// A web page; which one is found out in the browser.
+    Page,
+    /// A file of the web pages.
+    Asset,
+    /// Whom a browser is signed in as.
+    Session,
+    /// Signs a browser in.
+    SignIn,
+    /// Signs a browser out.
+    SignOut,
     /// Needs a key.
     Keyed(Keyed),
 }
@@ -59,6 +69,9 @@ pub(super) enum Keyed {
     RotateWebhooks,
     ListWebhooks,
     ResendWebhook,
+    Lines,
+    Phone,
+    Settings,
 }
 
 impl Keyed {
@@ -71,7 +84,9 @@ impl Keyed {
             | Self::LiveAccount
             | Self::LiveToken
             | Self::Account
+            | Self::Lines
             | Self::Ledger => Scope::CallsRead,
+            Self::Phone => Scope::Control,
             Self::CreateCall | Self::CancelCall | Self::DeleteData | Self::Checkout => {
                 Scope::CallsWrite
             }
@@ -89,7 +104,8 @@ impl Keyed {
             | Self::SetWebhooks
             | Self::RotateWebhooks
             | Self::ListWebhooks
-            | Self::ResendWebhook => Scope::Admin,
+            | Self::ResendWebhook
+            | Self::Settings => Scope::Admin,
         }
     }
 
@@ -110,6 +126,9 @@ impl Keyed {
 
 /// What a path allows: methods in the order in which `Allow` names them.
 type Methods = &'static [(Method, Route)];
+
+const PAGE: Methods = &[(Method::GET, Route::Page)];
+const ASSET: Methods = &[(Method::GET, Route::Asset)];
 
 /// The table of the whole interface.
 const TABLE: &[(&str, Methods)] = &[
@@ -218,6 +237,35 @@ const TABLE: &[(&str, Methods)] = &[
     ),
     ("/api/v1/stripe/webhook", &[(Method::POST, Route::Payment)]),
     ("/stripe/webhook", &[(Method::POST, Route::Payment)]),
+    (
+        "/api/v1/lines",
+        &[(Method::GET, Route::Keyed(Keyed::Lines))],
+    ),
+    (
+        "/api/v1/phone",
+        &[(Method::GET, Route::Keyed(Keyed::Phone))],
+    ),
+    (
+        "/api/v1/settings",
+        &[(Method::GET, Route::Keyed(Keyed::Settings))],
+    ),
+    (
+        "/session",
+        &[
+            (Method::GET, Route::Session),
+            (Method::POST, Route::SignIn),
+            (Method::DELETE, Route::SignOut),
+        ],
+    ),
+    ("/", PAGE),
+    ("/sign-in", PAGE),
+    ("/call/{id}", PAGE),
+    ("/phone", PAGE),
+    ("/keys", PAGE),
+    ("/billing", PAGE),
+    ("/settings", PAGE),
+    ("/favicon.svg", ASSET),
+    ("/assets/{*id}", ASSET),
     (
         "/lines/{*id}",
         &[(Method::GET, Route::Line), (Method::POST, Route::Line)],
@@ -354,7 +402,6 @@ mod tests {
             Ok(Found::Route(Route::Keyed(Keyed::ListCalls), String::new()))
         );
         for path in [
-            "/",
             "",
             "*",
             "/api",

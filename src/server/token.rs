@@ -7,7 +7,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use hyper::{
-    HeaderMap, StatusCode,
+    HeaderMap, Method, StatusCode,
     header::{HeaderValue, SEC_WEBSOCKET_PROTOCOL},
 };
 use protocol::{
@@ -81,7 +81,7 @@ pub(super) async fn authenticate(
     call: &str,
 ) -> Result<Caller, ApiError> {
     let Some(token) = offered(headers).find(|text| text.starts_with(PREFIX)) else {
-        return request::authenticate(app, headers).await;
+        return request::authenticate(app, &Method::GET, headers).await;
     };
     let claims = open(app, token).ok_or_else(ApiError::unauthorized)?;
     if claims.call.is_some_and(|only| only.as_str() != call) {

@@ -23,5 +23,6 @@ mod recording;
 mod referee;
 mod refusals;
 mod server;
+mod session;
 #[path = "../support/stripe/mod.rs"]
 mod stripe_standin;
