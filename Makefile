@@ -1,6 +1,6 @@
 # The only list of commands. `make` shows it.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test check fmt lint bench bench-audio speech-model endpoint-model audit expect clean
+.PHONY: help setup pages build demo test check fmt lint bench bench-audio speech-model endpoint-model audit expect clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -8,7 +8,10 @@ help: ## Show this list
 setup: ## Install the system packages that are missing (apt on Debian and Ubuntu)
 	@scripts/setup
 
-build: setup ## Build the optimised program: target/release/agentphone
+pages: ## Build the web pages into web/dist, if they have changed
+	@scripts/pages
+
+build: setup pages ## Build the optimised program: target/release/agentphone
 	cargo build --locked --release
 
 demo: build ## Install, build and make one whole call, here, with no account anywhere
@@ -16,6 +19,7 @@ demo: build ## Install, build and make one whole call, here, with no account any
 
 test: ## Run all tests
 	@scripts/setup test
+	@scripts/pages test
 	cargo test --locked --workspace
 
 check: fmt lint test ## All that must pass before a change lands

@@ -59,7 +59,7 @@ pub(super) fn openapi() -> Outcome {
 /// `GET /metrics`: for this machine, or with a key of the scope `admin`.
 pub(super) async fn metrics(app: &App, peer: IpAddr, headers: &HeaderMap) -> Outcome {
     if !is_local(peer, headers) {
-        let caller = request::authenticate(app, headers).await?;
+        let caller = request::authenticate(app, &hyper::Method::GET, headers).await?;
         caller.require(protocol::rest::Scope::Admin)?;
     }
     let (queued, running) = app.supervisor.load();
