@@ -23,6 +23,7 @@ use crate::{
     driver::clock,
     links::Links,
     net::guard::Guard,
+    provider::ProviderError,
     server,
     store::{Cache, DataFolder, RedbStore, Secret, Store, StoreError},
     supervisor::{Parts, Reception, Settings, Supervisor},
@@ -78,6 +79,19 @@ impl App {
     /// # Errors
     /// When the address or the data folder cannot be used, or a service cannot be made.
     pub async fn start(config: &Config, data: &Path) -> Result<Self, StartError> {
+        Self::start_with(config, data, Services::new).await
+    }
+
+    /// Does as [`App::start`], with services and lines that `services` makes of the configuration, the cache and the public
+    /// address.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_with(
+        config: &Config,
+        data: &Path,
+        services: impl FnOnce(&Config, Cache, &str) -> Result<Services, ProviderError>,
+    ) -> Result<Self, StartError> {
         watch::start();
         let folder = DataFolder::open(data)?;
         let store: Arc<dyn Store> = Arc::new(open_store(&folder).await?);
@@ -95,7 +109,7 @@ impl App {
         let room = watch.room.clone();
         let guard = config.net.guard();
         let courier = courier(config, &folder, &store, &secret, &guard, &public_url)?;
-        let (supervisor, lines) = supervise(config, &folder, store, &public_url, watch)?;
+        let (supervisor, lines) = supervise(config, &folder, store, &public_url, watch, services)?;
         let recovered = supervisor.recover().await;
         let (queued, interrupted) = recovered.map_err(|error| StartError(error.to_string()))?;
         let webhooks = supervisor.store().count_waiting_webhooks()?;
@@ -221,11 +235,12 @@ fn supervise(
     store: Arc<dyn Store>,
     public_url: &str,
     watch: Watch,
+    services: impl FnOnce(&Config, Cache, &str) -> Result<Services, ProviderError>,
 ) -> Result<(Supervisor, Vec<String>), StartError> {
     let cache = Cache::open(&folder.cache().join("sled"), CACHE_BYTES);
     let reader = config.reader(cache.clone()).map_err(StartError)?;
     let services =
-        Services::new(config, cache, public_url).map_err(|error| StartError(error.to_string()))?;
+        services(config, cache, public_url).map_err(|error| StartError(error.to_string()))?;
     let settings = Settings {
         max_concurrent: config.calls.max_concurrent,
         policy: config.policy().map_err(StartError)?,

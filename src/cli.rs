@@ -106,6 +106,11 @@ enum Worker {
         /// How many utterances at the same time
         threads: usize,
     },
+    /// Be the program whose capacity is measured
+    Capacity {
+        /// Calls at once
+        calls: usize,
+    },
 }
 
 /// Where configuration and data are.
@@ -164,6 +169,7 @@ pub fn run() -> ExitCode {
         Command::Worker(Worker::Whisper { model, threads }) => {
             return crate::worker::run_whisper(&model, threads);
         }
+        Command::Worker(Worker::Capacity { calls }) => in_runtime(bench::be_measured(calls)),
         Command::Serve(command) => in_runtime(serve::run(command)),
         Command::Demo(command) => in_runtime(demo::run(command)),
         Command::Doctor(command) => in_runtime(doctor::run(command)),

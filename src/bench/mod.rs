@@ -5,10 +5,12 @@
 //! which the engine never sees. `docs/turn-taking.md` defines every figure.
 
 pub mod barge_in;
+pub mod capacity;
 pub mod dialogue;
 pub mod end_of_turn;
 pub mod examples;
 pub mod fit;
+pub mod latency;
 pub mod library;
 pub mod report;
 pub mod run;

@@ -25,6 +25,21 @@ pub fn play_all<T: Send>(
     done: impl Fn() + Sync,
     judge: impl Fn(&Trial, &Played) -> T + Sync,
 ) -> Result<Vec<T>, StageError> {
+    play_each(trials, threads, done, |trial| {
+        stage.play(trial).map(|played| judge(trial, &played))
+    })
+}
+
+/// Does as [`play_all`], for trials that need a stage each.
+///
+/// # Errors
+/// The first trial, in the order of the trials, of which `play` gives an error.
+pub fn play_each<T: Send>(
+    trials: &[Trial],
+    threads: usize,
+    done: impl Fn() + Sync,
+    play: impl Fn(&Trial) -> Result<T, StageError> + Sync,
+) -> Result<Vec<T>, StageError> {
     let next = AtomicUsize::new(0);
     let results: Mutex<Vec<Option<Result<T, StageError>>>> =
         Mutex::new(trials.iter().map(|_| None).collect());
@@ -34,7 +49,7 @@ pub fn play_all<T: Send>(
             let Some(trial) = trials.get(index) else {
                 return;
             };
-            let result = stage.play(trial).map(|played| judge(trial, &played));
+            let result = play(trial);
             results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
             done();
         }

@@ -18,7 +18,7 @@ use crate::{
     bench::{
         Trial, barge_in, dialogue,
         end_of_turn::{self, EndOfTurn},
-        examples, fit,
+        examples, fit, latency,
         library::{Library, Part},
         report::{Audio, Page, Report, Trace},
         run::play_all,
@@ -35,8 +35,23 @@ use crate::{
     },
 };
 
+mod capacity;
+
+pub(super) use self::capacity::be_measured;
+
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    #[command(flatten)]
+    Played(Experiment),
+    /// Measure what a call costs while many are held at once, on the real clock
+    ///
+    /// The program runs as a process of its own; this one holds the telephones. docs/capacity.md tells what is measured.
+    Capacity(capacity::Command),
+}
+
+/// Experiments that play trials on the virtual clock.
+#[derive(Debug, Subcommand)]
+pub(super) enum Experiment {
     /// Measure when the agent takes its turn: mid-turn pauses cut, and the delay after true ends
     Turns(Options),
     /// Measure what happens when something is heard over the agent's speech: words, a listener's sounds, coughs, echo
@@ -51,6 +66,8 @@ pub(super) enum Command {
     ///
     /// Words are the same on any machine; the times are computing on this one.
     Speech(Options),
+    /// Measure what the engine itself adds between the stages, with services that answer at once
+    Latency(Options),
     /// Fit the weights by which the end of a turn is decided, on the tuning part, and write them
     ///
     /// For those who change the engine: `make endpoint-model` runs this.
@@ -107,12 +124,17 @@ enum WhichPart {
 const GATHERED: &str = "target/bench-audio";
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
+    let command = match command {
+        Command::Played(command) => command,
+        Command::Capacity(command) => return capacity::run(command).await,
+    };
     // Trials are played in runtimes of their own, which must not be made inside this one.
     let work = tokio::task::spawn_blocking(move || match command {
-        Command::Turns(options) => options.turns(),
-        Command::BargeIn { options, echoes } => options.barge_in(echoes),
-        Command::Speech(options) => options.speech(),
-        Command::Fit { options, project } => options.fit(&project),
+        Experiment::Turns(options) => options.turns(),
+        Experiment::BargeIn { options, echoes } => options.barge_in(echoes),
+        Experiment::Speech(options) => options.speech(),
+        Experiment::Latency(options) => options.latency(),
+        Experiment::Fit { options, project } => options.fit(&project),
     });
     work.await?
 }
@@ -160,9 +182,7 @@ impl Options {
         let (found, _) = barge_in::measure(&stage, &trials, self.threads(), || bar.inc(1))?;
         bar.finish_and_clear();
         self.keep(&answers)?;
-        let figures = serde_json::to_value(&found)?;
-        say(&serde_json::to_string_pretty(&figures)?);
-        report.others.insert("barge_in", figures);
+        self.show("barge_in", &found, &mut report)?;
         self.write(&Page {
             report: &report,
             turns: &[],
@@ -184,14 +204,40 @@ impl Options {
             models,
         )
         .map_err(Failure)?;
-        let figures = serde_json::to_value(&found)?;
-        say(&serde_json::to_string_pretty(&figures)?);
-        report.others.insert("speech", figures);
+        self.show("speech", &found, &mut report)?;
         self.write(&Page {
             report: &report,
             turns: &[],
             traces: &[],
         })
+    }
+
+    fn latency(&self) -> Result<ExitCode, Failure> {
+        let (library, mut report) = self.prepare()?;
+        let trials = self.trials(&library)?;
+        let (stage, _) = self.stage()?;
+        let bar = progress("latency", trials.len());
+        let found = latency::measure(&stage, &trials, self.threads(), || bar.inc(1))?;
+        bar.finish_and_clear();
+        self.show("latency", &found, &mut report)?;
+        self.write(&Page {
+            report: &report,
+            turns: &[],
+            traces: &[],
+        })
+    }
+
+    /// Shows the figures of an experiment and puts them into the report.
+    fn show(
+        &self,
+        name: &'static str,
+        found: &impl serde::Serialize,
+        report: &mut Report,
+    ) -> Result<(), Failure> {
+        let figures = serde_json::to_value(found)?;
+        say(&serde_json::to_string_pretty(&figures)?);
+        report.others.insert(name, figures);
+        Ok(())
     }
 
     fn fit(&self, project: &Path) -> Result<ExitCode, Failure> {

@@ -69,7 +69,7 @@ pub fn ticker(period: Duration) -> Ticker {
 pub struct Ticker(tokio::time::Interval);
 
 impl Ticker {
-    /// Waits for the next tick.
+    /// Waits for the next tick and returns when it was due.
     pub async fn tick(&mut self) -> Instant {
         self.0.tick().await.into_std()
     }

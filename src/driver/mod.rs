@@ -9,6 +9,7 @@ pub mod clock;
 mod convert;
 mod keeper;
 mod log;
+pub mod pulse;
 mod recorder;
 mod roster;
 mod scribe;
@@ -244,6 +245,7 @@ impl Driver {
         let Some(sound) = &mut self.sound else { return };
         let mut events = std::mem::take(&mut self.scratch);
         let tick = sound.tick(now, &mut events);
+        pulse::frame(now.saturating_duration_since(due));
         self.meters
             .frame(now.saturating_duration_since(due) > FRAME);
         self.scribe.frame(tick.agent, tick.callee);
@@ -397,6 +399,12 @@ impl Driver {
             TtsEvent::Audio { .. } | TtsEvent::Done(_) => return,
         };
         self.event(Event::Speech(clause, event), now);
+        let mut events = std::mem::take(&mut self.scratch);
+        self.with_sound(|sound| sound.send_early(now, &mut events));
+        for event in events.drain(..) {
+            self.event(event, now);
+        }
+        self.scratch = events;
     }
 
     fn carry_out(&mut self, now: Instant) {
@@ -463,6 +471,7 @@ impl Driver {
             self.sound.as_ref().map_or(0, |sound| sound.packets_dropped),
         );
         watch::frames_dropped(dropped.0, dropped.1);
+        pulse::dropped(dropped.0 + dropped.1);
         if dropped != (0, 0) {
             tracing::warn!(
                 call = %self.scribe.call(),

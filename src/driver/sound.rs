@@ -278,6 +278,14 @@ impl Sound {
         agent
     }
 
+    /// Sends what has become sendable since the last tick, to a line that holds sound: it need not wait for a frame's turn.
+    pub(super) fn send_early(&mut self, now: Instant, events: &mut Vec<Event>) {
+        if let Some(mut ahead) = self.ahead.take() {
+            self.send_ahead(&mut ahead, now, events);
+            self.ahead = Some(ahead);
+        }
+    }
+
     /// Sends as much sound as the line may have ahead. Returns what it plays now, by the clock.
     fn tick_ahead(
         &mut self,
@@ -285,6 +293,14 @@ impl Sound {
         now: Instant,
         events: &mut Vec<Event>,
     ) -> [i16; FRAME] {
+        self.send_ahead(ahead, now, events);
+        let mut heard = Vec::new();
+        ahead.heard(now, &mut heard);
+        events.extend(heard.into_iter().map(Event::Playout));
+        ahead.on_air()
+    }
+
+    fn send_ahead(&mut self, ahead: &mut Ahead, now: Instant, events: &mut Vec<Event>) {
         while ahead.has_room(now) {
             let frame = match ahead.again() {
                 Some(frame) => frame,
@@ -324,10 +340,6 @@ impl Sound {
                 self.send(LegCommand::Mark(mark));
             }
         }
-        let mut heard = Vec::new();
-        ahead.heard(now, &mut heard);
-        events.extend(heard.into_iter().map(Event::Playout));
-        ahead.on_air()
     }
 
     /// Whether the next frame is to be taken from the queue: a whole one, or the last there is when it is due.

@@ -1,6 +1,11 @@
 //! A voice that buzzes: one buzz a word, as long as the word is.
 
-use std::{collections::VecDeque, f32::consts::TAU, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    f32::consts::TAU,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 
@@ -26,13 +31,33 @@ const PIECE: usize = 1600;
 #[derive(Debug, Clone, Default)]
 pub struct ScriptedTextToSpeech {
     first: Duration,
+    /// What was said before. Clones share it, so that saying it again costs no computing.
+    said: Arc<Mutex<HashMap<String, Arc<Buzz>>>>,
 }
+
+/// The sound of a text and where each of its words ends.
+type Buzz = (Vec<i16>, Vec<Duration>);
 
 impl ScriptedTextToSpeech {
     /// Makes a voice whose first sound of each clause comes after `first`.
     #[must_use]
     pub fn new(first: Duration) -> Self {
-        Self { first }
+        Self {
+            first,
+            ..Self::default()
+        }
+    }
+
+    fn buzz(&self, text: &str) -> Arc<Buzz> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.get(text) {
+            Some(buzz) => buzz.clone(),
+            None => {
+                let made = Arc::new(buzz(text));
+                said.insert(text.to_owned(), made.clone());
+                made
+            }
+        }
     }
 }
 
@@ -46,7 +71,7 @@ impl TextToSpeech for ScriptedTextToSpeech {
         let (input, received) = mpsc::channel(32);
         let (sender, events) = mpsc::channel(32);
         let voice = Voice {
-            first: self.first,
+            script: self.clone(),
             input: received,
             events: sender,
             waiting: VecDeque::new(),
@@ -58,7 +83,7 @@ impl TextToSpeech for ScriptedTextToSpeech {
 
 /// One open voice.
 struct Voice {
-    first: Duration,
+    script: ScriptedTextToSpeech,
     input: mpsc::Receiver<TtsInput>,
     events: mpsc::Sender<TtsEvent>,
     waiting: VecDeque<(call::ClauseId, String)>,
@@ -83,8 +108,9 @@ impl Voice {
 
     /// Speaks one clause; `None` when nobody listens any more.
     async fn speak(&mut self, clause: call::ClauseId, text: &str) -> Option<()> {
-        let (samples, ends) = buzz(text);
-        let first = self.first;
+        let sound = self.script.buzz(text);
+        let (samples, ends) = (&sound.0, sound.1.clone());
+        let first = self.script.first;
         let pieces = samples.chunks(PIECE).map(|piece| TtsEvent::Audio {
             clause,
             samples: piece.to_vec(),
@@ -141,7 +167,7 @@ impl Voice {
 }
 
 /// The sound of `text` and where each of its words ends.
-fn buzz(text: &str) -> (Vec<i16>, Vec<Duration>) {
+fn buzz(text: &str) -> Buzz {
     let mut samples = Vec::new();
     let mut ends = Vec::new();
     for word in text.split_whitespace() {

@@ -1,0 +1,392 @@
+//! How many calls a machine carries, and what each costs: on the real clock, over real sockets.
+//!
+//! The program runs as a process of its own (`engine`), the rig in this one: telephones that call in over a carrier's streams
+//! and hold the dialogue of the workload again and again. A few calls first give the latency without load. What the rig
+//! costs is told beside; a run in which the rig itself was late, or anything was dropped, is not valid and says why.
+
+use std::{
+    path::Path,
+    process::Stdio,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use serde::Serialize;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
+    process::{Child, ChildStdin, ChildStdout, Command},
+};
+
+use self::{
+    callee::{Outcome, Rig, Turn},
+    engine::{Ready, Said},
+    usage::usage,
+};
+use super::stats::Percentiles;
+use crate::driver::clock;
+
+mod callee;
+pub mod engine;
+pub mod usage;
+pub mod workload;
+
+/// Calls at once from which the latency without load is taken.
+const BASELINE: usize = 2;
+/// How many calls begin in a second while the load rises.
+const RISE: usize = 8;
+/// How often the memory is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// The share of failed calls from which a run is not sustained.
+const FAILED: f64 = 0.005;
+/// How much the 95th percentile of the turn latency may rise over that without load.
+const SLOWER: f64 = 1.25;
+/// The share of its ticks that the rig may miss by a frame.
+const RIG_LATE: f64 = 0.01;
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Calls at once.
+    pub calls: usize,
+    /// How long the full load is measured.
+    pub length: Duration,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Capacity {
+    /// Calls at once.
+    pub calls: usize,
+    /// How long the full load was measured, in seconds.
+    pub seconds: f64,
+    /// Processors that one call occupies, all of the program included.
+    pub cores_per_call: f64,
+    /// Megabytes that one call adds to the program.
+    pub mb_per_call: f64,
+    /// Megabytes of the program before the first call.
+    pub idle_mb: f64,
+    /// How late the 20 ms steps of all calls were carried out.
+    pub late_frame_ms: Late,
+    /// From a turn's last voiced frame to the first frame of the answer, as the callee's side of the stream sees it.
+    pub turn_latency_ms: Percentiles,
+    /// The same with two calls.
+    pub unloaded_turn_latency_ms: Percentiles,
+    /// Calls that were held to their end.
+    pub completed: usize,
+    /// Calls that failed.
+    pub failed: usize,
+    /// Why the first of them did.
+    pub first_failure: Option<String>,
+    /// Answers that came into a hesitation.
+    pub cut_in: usize,
+    /// Frames that the program dropped.
+    pub dropped: u64,
+    /// Processors that the rig occupied meanwhile.
+    pub rig_cores: f64,
+    /// The share of its ticks that the rig missed by a frame.
+    pub rig_late_share: f64,
+    /// Whether the load was sustained and the run can be believed.
+    pub valid: bool,
+    /// Why not.
+    pub doubts: Vec<String>,
+}
+
+/// Percentiles of lateness, in milliseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Late {
+    /// Of half of the frames.
+    pub p50: Option<f64>,
+    /// Of 99 of 100.
+    pub p99: Option<f64>,
+    /// Of 999 of 1000.
+    pub p999: Option<f64>,
+}
+
+/// Runs the experiment; `program` is this program. `tell` hears what goes on.
+///
+/// # Errors
+/// When the measured process does not start or breaks down; a sentence.
+pub async fn run(
+    program: &Path,
+    options: &Options,
+    tell: impl Fn(&str),
+) -> Result<Capacity, String> {
+    let mut measured = Measured::start(program, options.calls).await?;
+    let turns: Vec<_> = workload::callee()?.iter().map(Turn::new).collect();
+    let idle = usage(measured.id)?;
+
+    tell("the latency without load");
+    let unloaded = Load::new(&measured.url, &turns)?;
+    unloaded.hold(BASELINE, 1).await;
+    let unloaded = unloaded.outcomes();
+
+    tell("the load rises");
+    let load = Load::new(&measured.url, &turns)?;
+    let places = load.begin(options.calls);
+    clock::sleep(rise(options.calls)).await;
+    tell("full load");
+    measured.ask().await?;
+    let (rig, engine) = (usage(std::process::id())?, usage(measured.id)?);
+    let from = clock::real();
+    let mut megabytes = Vec::new();
+    while clock::real() - from < options.length {
+        clock::sleep(LOOK).await;
+        megabytes.push(usage(measured.id)?.megabytes);
+    }
+    let seconds = (clock::real() - from).as_secs_f64();
+    let said = measured.ask().await?;
+    let cores = |before: usage::Usage, after: usage::Usage| {
+        (after.processor.saturating_sub(before.processor)).as_secs_f64() / seconds
+    };
+    let cores_engine = cores(engine, usage(measured.id)?);
+    let rig_cores = cores(rig, usage(std::process::id())?);
+    load.rig.over.store(true, Ordering::Relaxed);
+    for place in places {
+        place.await.map_err(|error| error.to_string())?;
+    }
+    measured.stop().await?;
+
+    let outcomes = load.outcomes();
+    let mean = megabytes.iter().sum::<f64>() / megabytes.len().max(1) as f64;
+    Ok(judge(Capacity {
+        calls: options.calls,
+        seconds: (seconds * 10.0).round() / 10.0,
+        cores_per_call: digits(cores_engine / options.calls as f64, 5),
+        mb_per_call: digits((mean - idle.megabytes) / options.calls as f64, 3),
+        idle_mb: digits(idle.megabytes, 1),
+        late_frame_ms: Late {
+            p50: said.late_p50_ms,
+            p99: said.late_p99_ms,
+            p999: said.late_p999_ms,
+        },
+        turn_latency_ms: gaps(&outcomes),
+        unloaded_turn_latency_ms: gaps(&unloaded),
+        completed: outcomes.iter().filter(|call| call.failed.is_none()).count(),
+        failed: outcomes.iter().filter(|call| call.failed.is_some()).count(),
+        first_failure: outcomes.iter().find_map(|call| call.failed.clone()),
+        cut_in: outcomes.iter().map(|call| call.cut_in).sum(),
+        dropped: said.dropped,
+        rig_cores: digits(rig_cores, 3),
+        rig_late_share: digits(rig_late(&outcomes), 4),
+        valid: true,
+        doubts: Vec::new(),
+    }))
+}
+
+fn rise(calls: usize) -> Duration {
+    Duration::from_secs(calls.div_ceil(RISE) as u64 + 2)
+}
+
+fn digits(value: f64, digits: i32) -> f64 {
+    let factor = 10_f64.powi(digits);
+    (value * factor).round() / factor
+}
+
+fn gaps(outcomes: &[Outcome]) -> Percentiles {
+    Percentiles::of(outcomes.iter().flat_map(|call| call.gaps.iter().copied()))
+}
+
+fn rig_late(outcomes: &[Outcome]) -> f64 {
+    let sum = |of: fn(&Outcome) -> usize| outcomes.iter().map(of).sum::<usize>() as f64;
+    sum(|call| call.late) / sum(|call| call.ticks).max(1.0)
+}
+
+/// Says whether a run can be believed.
+fn judge(mut found: Capacity) -> Capacity {
+    let all = found.completed + found.failed;
+    let mut doubts = Vec::new();
+    if all == 0 {
+        doubts.push("No call came to its end; measure for longer.".to_owned());
+    } else if found.failed as f64 / all as f64 >= FAILED {
+        doubts.push(format!("{} of {all} calls failed.", found.failed));
+    }
+    if found.dropped > 0 {
+        doubts.push(format!("{} frames were dropped.", found.dropped));
+    }
+    if found.rig_late_share > RIG_LATE {
+        doubts.push("The rig itself was late; use a machine with more processors.".to_owned());
+    }
+    if let (Some(loaded), Some(unloaded)) =
+        (found.turn_latency_ms.p95, found.unloaded_turn_latency_ms.p95)
+        && loaded > unloaded * SLOWER
+    {
+        doubts.push(format!(
+            "The turn latency rose from {unloaded:.0} to {loaded:.0} ms (p95)."
+        ));
+    }
+    found.valid = doubts.is_empty();
+    found.doubts = doubts;
+    found
+}
+
+/// The process that is measured.
+struct Measured {
+    id: u32,
+    url: String,
+    child: Child,
+    orders: ChildStdin,
+    answers: Lines<BufReader<ChildStdout>>,
+}
+
+impl Measured {
+    async fn start(program: &Path, calls: usize) -> Result<Self, String> {
+        let mut child = Command::new(program)
+            .args(["worker", "capacity", &calls.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("{} cannot be started: {error}.", program.display()))?;
+        let gone = "The measured process ended; what it said is above.";
+        let (id, orders, answers) = (child.id(), child.stdin.take(), child.stdout.take());
+        let (Some(id), Some(orders), Some(answers)) = (id, orders, answers) else {
+            return Err(gone.into());
+        };
+        let mut answers = BufReader::new(answers).lines();
+        let line = answers.next_line().await.ok().flatten().ok_or(gone)?;
+        let Ready { url } = serde_json::from_str(&line).map_err(|error| error.to_string())?;
+        Ok(Self {
+            id,
+            url,
+            child,
+            orders,
+            answers,
+        })
+    }
+
+    async fn ask(&mut self) -> Result<Said, String> {
+        let gone = "The measured process broke down; what it said is above.";
+        self.orders.write_all(b"\n").await.map_err(|_| gone)?;
+        let line = self.answers.next_line().await.ok().flatten().ok_or(gone)?;
+        serde_json::from_str(&line).map_err(|error| error.to_string())
+    }
+
+    async fn stop(mut self) -> Result<(), String> {
+        drop(self.orders);
+        match self.child.wait().await {
+            Ok(status) if status.success() => Ok(()),
+            _ => Err("The measured process did not end well.".into()),
+        }
+    }
+}
+
+/// Telephones at work, and what came of their calls.
+#[derive(Debug, Clone)]
+struct Load {
+    rig: Arc<Rig>,
+    outcomes: Arc<Mutex<Vec<Outcome>>>,
+}
+
+/// Numbers calls, so that no two are the same at the carrier.
+static CALLS: AtomicUsize = AtomicUsize::new(1);
+
+impl Load {
+    fn new(url: &str, turns: &[Turn]) -> Result<Self, String> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            rig: Arc::new(Rig {
+                url: url.to_owned(),
+                client,
+                turns: turns.to_vec(),
+                over: AtomicBool::new(false),
+            }),
+            outcomes: Arc::default(),
+        })
+    }
+
+    fn outcomes(&self) -> Vec<Outcome> {
+        let outcomes = self.outcomes.lock();
+        outcomes.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Holds so many calls at once, so many times.
+    async fn hold(&self, places: usize, times: usize) {
+        let places = (0..places).map(|_| async {
+            for _ in 0..times {
+                self.one().await;
+            }
+        });
+        futures_util::future::join_all(places).await;
+    }
+
+    async fn one(&self) {
+        let outcome = self.rig.call(CALLS.fetch_add(1, Ordering::Relaxed)).await;
+        if !self.rig.over.load(Ordering::Relaxed) {
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.push(outcome);
+        }
+    }
+
+    /// Begins to hold so many calls, one after another in every place, until the rig is over.
+    fn begin(&self, places: usize) -> Vec<tokio::task::JoinHandle<()>> {
+        let place = |index: usize| {
+            let load = self.clone();
+            // Spread within the second, so that frames of different calls fall together no more than those of strangers do.
+            let wait = Duration::from_secs(1) * u32::try_from(index).unwrap_or(0) / RISE as u32
+                + Duration::from_micros(fastrand::u64(0..20_000));
+            tokio::spawn(async move {
+                clock::sleep(wait).await;
+                while !load.rig.over.load(Ordering::Relaxed) {
+                    load.one().await;
+                }
+            })
+        };
+        (0..places).map(place).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found() -> Capacity {
+        let percentiles = Percentiles::of([Duration::from_millis(900)]);
+        Capacity {
+            calls: 10,
+            seconds: 60.0,
+            cores_per_call: 0.001,
+            mb_per_call: 0.2,
+            idle_mb: 20.0,
+            late_frame_ms: Late {
+                p50: Some(0.1),
+                p99: Some(1.0),
+                p999: Some(3.0),
+            },
+            turn_latency_ms: percentiles,
+            unloaded_turn_latency_ms: percentiles,
+            completed: 400,
+            failed: 1,
+            first_failure: None,
+            cut_in: 0,
+            dropped: 0,
+            rig_cores: 0.1,
+            rig_late_share: 0.0,
+            valid: false,
+            doubts: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_run_is_doubted_for_what_spoils_it() {
+        assert!(judge(found()).valid);
+        let spoiled: [fn(&mut Capacity); 5] = [
+            |run| run.failed = 3,
+            |run| run.dropped = 1,
+            |run| run.rig_late_share = 0.02,
+            |run| (run.completed, run.failed) = (0, 0),
+            |run| run.turn_latency_ms = Percentiles::of([Duration::from_millis(1200)]),
+        ];
+        for spoil in spoiled {
+            let mut run = found();
+            spoil(&mut run);
+            let run = judge(run);
+            assert!(!run.valid && run.doubts.len() == 1, "{run:?}");
+        }
+    }
+}
