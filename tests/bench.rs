@@ -4,7 +4,7 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use agentphone::{
-    bench::{Cue, Label, Pause, PauseKind, Trial, When, stage::Stage, turns},
+    bench::{Cue, Label, Pause, PauseKind, Trial, When, capacity, latency, stage::Stage, turns},
     provider::{
         flite::instant::InstantFlite,
         pocketsphinx::{DEFAULT_MODELS, lockstep::LockStep},
@@ -104,4 +104,38 @@ fn a_trial_is_played_with_true_times_and_always_the_same() {
     assert_eq!(again.agent, played.agent);
     let fresh = self::stage().play(&trial).expect("it can be played");
     assert_eq!(fresh.log.events, played.log.events);
+}
+
+#[test]
+fn the_engine_adds_no_more_than_the_wait_for_a_frame() {
+    let (stage, trial) = (stage(), trial(Duration::from_millis(600)));
+    let measure = || {
+        let found = latency::measure(&stage, std::slice::from_ref(&trial), 1, || ());
+        found.expect("it can be played")
+    };
+    let found = measure();
+    // The hello and the one turn.
+    assert_eq!(found.engine_ms.count, 2, "{found:?}");
+    assert!(
+        found.engine_ms.p99.is_some_and(|ms| ms <= 20.0),
+        "{found:?}"
+    );
+    // What is not computing is the same every time.
+    assert_eq!(format!("{found:?}"), format!("{:?}", measure()));
+}
+
+#[tokio::test]
+async fn the_rig_holds_calls_with_the_program_as_another_process() {
+    let options = capacity::Options {
+        calls: 2,
+        length: Duration::from_secs(3),
+        unloaded: 0,
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_agentphone"));
+    let found = capacity::run(program, &options, |_| ())
+        .await
+        .expect("it can be run");
+    assert_eq!((found.failed, found.dropped), (0, 0), "{found:?}");
+    assert!(found.cores_per_call > 0.0 && found.idle_mb > 1.0, "{found:?}");
+    assert!(found.late_frame_ms.p99.is_some(), "{found:?}");
 }

@@ -25,7 +25,8 @@ pub struct Mark(pub u64);
 pub struct DownlinkConfig {
     /// How packets are encoded.
     pub codec: Codec,
-    /// How much speech the queue holds. Defaults to 30 s.
+    /// How much speech the queue holds. Defaults to 6 s: longer than a clause, so that what comes before the first sound
+    /// never waits for room, and little memory, all of which a ring comes to touch.
     pub capacity: Duration,
     /// Whether it starts paused, so that speech can be queued before the call is answered. Defaults to `true`.
     pub paused: bool,
@@ -41,7 +42,7 @@ impl DownlinkConfig {
     pub const fn new(codec: Codec) -> Self {
         Self {
             codec,
-            capacity: Duration::from_secs(30),
+            capacity: Duration::from_secs(6),
             paused: true,
             sequence: 0,
             timestamp: 0,

@@ -53,6 +53,8 @@ pub struct Options {
     pub calls: usize,
     /// How long the full load is measured.
     pub length: Duration,
+    /// How many dialogues two callees hold one after another before, to know the latency without load.
+    pub unloaded: usize,
 }
 
 /// What came of it.
@@ -120,7 +122,7 @@ pub async fn run(
 
     tell("the latency without load");
     let unloaded = Load::new(&measured.url, &turns)?;
-    unloaded.hold(BASELINE, 1).await;
+    unloaded.hold(BASELINE, options.unloaded).await;
     let unloaded = unloaded.outcomes();
 
     tell("the load rises");

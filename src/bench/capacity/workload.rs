@@ -104,10 +104,19 @@ pub fn thinking() -> ScriptedModel {
     ScriptedModel::new(AGENT.iter().map(reply).collect())
 }
 
-/// The voice.
+/// The voice, which has made all that it will say, by the clauses in which it is asked to say it.
 #[must_use]
 pub fn speaking() -> ScriptedTextToSpeech {
-    ScriptedTextToSpeech::new(FIRST_SOUND)
+    let voice = ScriptedTextToSpeech::new(FIRST_SOUND);
+    for text in AGENT {
+        for sentence in text.split_inclusive(['.', '?']) {
+            voice.prepare(sentence.trim());
+            for clause in sentence.split_inclusive(',') {
+                voice.prepare(clause.trim());
+            }
+        }
+    }
+    voice
 }
 
 /// What the agent says first.

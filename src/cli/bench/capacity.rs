@@ -26,6 +26,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     let options = Options {
         calls: command.calls as usize,
         length: Duration::from_secs(command.seconds),
+        unloaded: 1,
     };
     let program = std::env::current_exe()?;
     let found = measure(&program, &options, |step| say(&format!("… {step}")))

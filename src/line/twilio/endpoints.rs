@@ -35,6 +35,8 @@ use crate::{
 /// The longest message that is taken off the socket, in bytes; what is longer than a carrier's is read and refused,
 /// so that it costs the stream nothing.
 const MAX_MESSAGE: usize = 4 << 20;
+/// Memory for what is read from a socket at once: several of a carrier's messages. Every call has one.
+const READ_BUFFER: usize = 4 << 10;
 /// How long a stream may take to say what it is.
 const START_LIMIT: Duration = Duration::from_secs(10);
 /// How long the decision about an incoming call may take; the carrier waits for 15 s.
@@ -250,6 +252,7 @@ fn xml(document: String) -> WireResponse {
 /// Runs a stream's connection: hears which call it is, and hands it over to that call.
 async fn session(shared: Arc<Shared>, wire: Wire) {
     let limits = WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE));
     let mut socket = WebSocketStream::from_raw_socket(wire, Role::Server, Some(limits)).await;

@@ -48,6 +48,11 @@ impl ScriptedTextToSpeech {
         }
     }
 
+    /// Makes the sound of a text beforehand, so that saying it costs no computing.
+    pub fn prepare(&self, text: &str) {
+        self.buzz(text);
+    }
+
     fn buzz(&self, text: &str) -> Arc<Buzz> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         match said.get(text) {

@@ -32,6 +32,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Gone;
 
+/// Memory for what is read from a socket at once. Every listener has one.
+const READ_BUFFER: usize = 4 << 10;
+
 /// An open socket.
 pub(super) struct Socket {
     stream: WebSocketStream<TokioIo<Upgraded>>,
@@ -42,6 +45,7 @@ pub(super) struct Socket {
 /// The limits on what a client may send.
 pub(super) fn config() -> WebSocketConfig {
     WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER)
         .max_message_size(Some(MAX_MESSAGE))
         .max_frame_size(Some(MAX_MESSAGE))
 }
