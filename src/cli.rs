@@ -25,6 +25,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod log;
+mod mcp;
 mod models;
 mod render;
 mod serve;
@@ -82,6 +83,10 @@ enum Command {
     /// Works whether or not a server is running on the same data folder. docs/webhooks.md explains it.
     #[command(subcommand)]
     Webhooks(webhooks::Command),
+    /// Serve the tools of the Model Context Protocol on standard input and output
+    ///
+    /// For programs that start their servers themselves. Asks a running server, which also serves them at /mcp.
+    Mcp(mcp::Command),
     /// Measure turn-taking, hearing and capacity
     ///
     /// docs/turn-taking.md says how each figure is defined.
@@ -179,6 +184,7 @@ pub fn run() -> ExitCode {
         Command::DoNotCall(command) => in_runtime(accounts::never(command)),
         Command::Models(command) => in_runtime(models::run(command)),
         Command::Webhooks(command) => in_runtime(webhooks::run(command)),
+        Command::Mcp(command) => in_runtime(mcp::run(command)),
         Command::Bench(command) => in_runtime(bench::run(command)),
     };
     match done {

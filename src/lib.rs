@@ -17,6 +17,7 @@ pub mod context;
 pub mod driver;
 pub mod line;
 pub mod links;
+pub mod mcp;
 pub mod net;
 pub mod private;
 pub mod provider;

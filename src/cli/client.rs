@@ -17,6 +17,9 @@ use tokio_tungstenite::{
     tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
+mod remote;
+
+pub(super) use self::remote::Remote;
 use super::Failure;
 use crate::driver::clock;
 
@@ -145,10 +148,8 @@ impl Client {
         Ok(self.base.join(path)?)
     }
 
-    async fn send<T: DeserializeOwned>(
-        &self,
-        request: reqwest::RequestBuilder,
-    ) -> Result<Answered<T>, Failure> {
+    /// Sends a request with the key and reads the answer, whatever its status.
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(StatusCode, Value), Failure> {
         let response = request.header("x-api-key", &self.key).send().await.map_err(|error| {
             if error.is_connect() {
                 Failure(format!(
@@ -160,12 +161,20 @@ impl Client {
             }
         })?;
         let status = response.status();
-        let raw: Value = serde_json::from_slice(&response.bytes().await?).map_err(|_| {
+        let raw = serde_json::from_slice(&response.bytes().await?).map_err(|_| {
             Failure(format!(
                 "{} answered {status} without JSON. Is it agentphone?",
                 self.base
             ))
         })?;
+        Ok((status, raw))
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<Answered<T>, Failure> {
+        let (status, raw) = self.answer(request).await?;
         if !status.is_success() {
             return Err(refused(status, &raw));
         }

@@ -30,6 +30,7 @@ mod limits;
 mod lines;
 mod link;
 mod live;
+mod mcp;
 mod offer;
 mod operator;
 mod pages;
@@ -207,6 +208,7 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Route::Line => request.method() == Method::POST,
         Route::Payment => true,
         Route::SignIn => true,
+        Route::Mcp => request.method() == Method::POST,
         _ => false,
     };
     let limit = if route == Route::Payment {
@@ -232,6 +234,12 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Route::Session => return session::get(app, request.headers()).await,
         Route::SignIn => return session::create(app, request.headers(), &body).await,
         Route::SignOut => return session::delete(app, request.headers()),
+        Route::Mcp => {
+            return match request::authenticate(app, request.method(), request.headers()).await {
+                Ok(caller) => mcp::handle(app, caller, request, body).await,
+                Err(error) => Ok(mcp::unauthorized(&error)),
+            };
+        }
         Route::Keyed(keyed) => keyed,
     };
     let caller = match keyed {

@@ -94,12 +94,8 @@ pub(super) async fn authenticate(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Caller, ApiError> {
-    let hash = match headers.get("x-api-key") {
-        Some(key) => key
-            .to_str()
-            .ok()
-            .and_then(ApiKey::parse)
-            .map(|key| app.secret.hash_key(key.expose())),
+    let hash = match given_key(headers) {
+        Some(key) => ApiKey::parse(key).map(|key| app.secret.hash_key(key.expose())),
         None => session::of_request(app, method, headers)?.map(|session| session.key),
     };
     let hash = hash.ok_or_else(ApiError::unauthorized)?;
@@ -134,6 +130,16 @@ pub(super) async fn find_key(app: &App, hash: KeyHash) -> Result<Option<KeyRecor
     let store = app.supervisor.store().clone();
     let found = super::blocking(move || store.find_key(&hash)).await?;
     Ok(found.filter(|key| key.holds(clock::wall())))
+}
+
+/// Returns the key that a request gives: of `x-api-key`, or of `Authorization: Bearer`, which is all that some clients can set.
+fn given_key(headers: &HeaderMap) -> Option<&str> {
+    // What is no text is no key either.
+    let text = |name: &str| Some(headers.get(name)?.to_str().unwrap_or_default());
+    text("x-api-key").or_else(|| {
+        let (scheme, key) = text("authorization")?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    })
 }
 
 /// Keeps when a key was used, to the minute: a write for every request would be too dear.

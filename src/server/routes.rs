@@ -36,6 +36,8 @@ pub(super) enum Route {
     SignIn,
     /// Signs a browser out.
     SignOut,
+    /// The tools of the Model Context Protocol. Needs a key, in the ways of that protocol.
+    Mcp,
     /// Needs a key.
     Keyed(Keyed),
 }
@@ -269,6 +271,14 @@ const TABLE: &[(&str, Methods)] = &[
     (
         "/lines/{*id}",
         &[(Method::GET, Route::Line), (Method::POST, Route::Line)],
+    ),
+    (
+        "/mcp",
+        &[
+            (Method::POST, Route::Mcp),
+            (Method::GET, Route::Mcp),
+            (Method::DELETE, Route::Mcp),
+        ],
     ),
     ("/healthz", &[(Method::GET, Route::Health)]),
     ("/readyz", &[(Method::GET, Route::Ready)]),

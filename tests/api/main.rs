@@ -15,6 +15,7 @@ mod keys;
 mod limits;
 mod list;
 mod live;
+mod mcp;
 mod one_call;
 mod privacy;
 #[path = "../process/mod.rs"]

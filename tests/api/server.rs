@@ -203,6 +203,11 @@ impl Server {
         format!("http://{}/api/v1{path}", self.address)
     }
 
+    /// The client itself, for paths outside the API.
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.client
+    }
+
     /// Begins a request without a key.
     pub(crate) fn anonymous(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, self.url(path))
