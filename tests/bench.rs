@@ -136,6 +136,9 @@ async fn the_rig_holds_calls_with_the_program_as_another_process() {
         .await
         .expect("it can be run");
     assert_eq!((found.failed, found.dropped), (0, 0), "{found:?}");
-    assert!(found.cores_per_call > 0.0 && found.idle_mb > 1.0, "{found:?}");
+    assert!(
+        found.cores_per_call > 0.0 && found.idle_mb > 1.0,
+        "{found:?}"
+    );
     assert!(found.late_frame_ms.p99.is_some(), "{found:?}");
 }

@@ -211,9 +211,10 @@ fn judge(mut found: Capacity) -> Capacity {
     if found.rig_late_share > RIG_LATE {
         doubts.push("The rig itself was late; use a machine with more processors.".to_owned());
     }
-    if let (Some(loaded), Some(unloaded)) =
-        (found.turn_latency_ms.p95, found.unloaded_turn_latency_ms.p95)
-        && loaded > unloaded * SLOWER
+    if let (Some(loaded), Some(unloaded)) = (
+        found.turn_latency_ms.p95,
+        found.unloaded_turn_latency_ms.p95,
+    ) && loaded > unloaded * SLOWER
     {
         doubts.push(format!(
             "The turn latency rose from {unloaded:.0} to {loaded:.0} ms (p95)."

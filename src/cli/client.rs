@@ -149,7 +149,10 @@ impl Client {
     }
 
     /// Sends a request with the key and reads the answer, whatever its status.
-    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<(StatusCode, Value), Failure> {
+    async fn answer(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<(StatusCode, Value), Failure> {
         let response = request.header("x-api-key", &self.key).send().await.map_err(|error| {
             if error.is_connect() {
                 Failure(format!(

@@ -17,10 +17,20 @@ use crate::mcp::Server;
 #[derive(Debug, Args)]
 pub(super) struct Command {
     /// The address of the server
-    #[arg(long, value_name = "URL", env = "AGENTPHONE_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AGENTPHONE_URL",
+        default_value = "http://127.0.0.1:8080"
+    )]
     url: String,
     /// The API key
-    #[arg(long, value_name = "KEY", env = "AGENTPHONE_API_KEY", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AGENTPHONE_API_KEY",
+        hide_env_values = true
+    )]
     key: String,
 }
 
@@ -28,10 +38,11 @@ pub(super) struct Command {
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     let client = Client::new(&command.url, command.key)?;
     let server = Server::new(Arc::new(Remote::new(client)));
-    let running = server
-        .serve(stdio_pipes())
-        .await
-        .map_err(|error| Failure(format!("The client did not begin as the protocol wants: {error}.")))?;
+    let running = server.serve(stdio_pipes()).await.map_err(|error| {
+        Failure(format!(
+            "The client did not begin as the protocol wants: {error}."
+        ))
+    })?;
     running
         .waiting()
         .await

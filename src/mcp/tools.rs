@@ -55,7 +55,10 @@ impl Call {
             .find(|tool| tool.name == name)
             .ok_or(Misuse::UnknownTool)?;
         let schema = (definition.input)();
-        let known = schema["properties"].as_object().cloned().unwrap_or_default();
+        let known = schema["properties"]
+            .as_object()
+            .cloned()
+            .unwrap_or_default();
         if let Some(name) = arguments.keys().find(|name| !known.contains_key(*name)) {
             let names: Vec<_> = known.keys().map(String::as_str).collect();
             let name: String = name.chars().take(64).collect();
@@ -361,7 +364,12 @@ mod tests {
         for tool in list() {
             let schema = &tool.input_schema;
             let mut arguments = Map::new();
-            for name in schema.get("required").and_then(Value::as_array).into_iter().flatten() {
+            for name in schema
+                .get("required")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
                 arguments.insert(name.as_str().expect("a name").into(), "cl_x".into());
             }
             Call::read(&tool.name, arguments).expect("it is known");
@@ -376,7 +384,10 @@ mod tests {
             Ok(Call::Ask(Ask::List("limit=3&status=failed".into())))
         );
         assert_eq!(
-            read("place_call", json!({ "objective": "o", "idempotency_key": "k" })),
+            read(
+                "place_call",
+                json!({ "objective": "o", "idempotency_key": "k" })
+            ),
             Ok(Call::Ask(Ask::Create {
                 body: json!({ "objective": "o" }),
                 idempotency_key: Some("k".into())
@@ -399,8 +410,14 @@ mod tests {
             ("get_call", json!({ "call_id": "../keys" })),
             ("get_call", json!({ "call_id": 7 })),
             ("get_call", json!({ "call_id": "x".repeat(65) })),
-            ("wait_for_call", json!({ "call_id": "cl_1", "wait_seconds": 3600 })),
-            ("wait_for_call", json!({ "call_id": "cl_1", "wait_seconds": -1 })),
+            (
+                "wait_for_call",
+                json!({ "call_id": "cl_1", "wait_seconds": 3600 }),
+            ),
+            (
+                "wait_for_call",
+                json!({ "call_id": "cl_1", "wait_seconds": -1 }),
+            ),
             ("cancel_call", json!({ "call_id": "cl_1", "now": "yes" })),
             ("place_call", json!({ "to": "+14155551234" })),
             ("list_calls", json!({ "limit": [1] })),

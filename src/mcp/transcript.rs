@@ -111,7 +111,10 @@ mod tests {
     #[test]
     fn only_what_was_heard_is_told() {
         let mut transcript = Transcript::default();
-        assert_eq!(transcript.take(&callee("hello")), Some("Host: hello".into()));
+        assert_eq!(
+            transcript.take(&callee("hello")),
+            Some("Host: hello".into())
+        );
         assert_eq!(transcript.take(&speech(1, 0, "Good evening.", 0)), None);
         assert_eq!(transcript.take(&speech(1, 0, "Good evening.", 1)), None);
         assert_eq!(

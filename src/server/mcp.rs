@@ -62,14 +62,19 @@ pub(super) fn unauthorized(error: &ApiError) -> Response<Body> {
     let mut response = answer::error(error);
     if response.status() == StatusCode::UNAUTHORIZED {
         let scheme = HeaderValue::from_static(r#"Bearer realm="agentphone""#);
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        response
+            .headers_mut()
+            .insert(header::WWW_AUTHENTICATE, scheme);
     }
     response
 }
 
 fn config(app: &App) -> StreamableHttpServerConfig {
     let public = app.settings.public_url.parse::<Uri>().ok();
-    let host = public.as_ref().and_then(Uri::authority).map(ToString::to_string);
+    let host = public
+        .as_ref()
+        .and_then(Uri::authority)
+        .map(ToString::to_string);
     let hosts = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     StreamableHttpServerConfig::default()
         .with_legacy_session_mode(false)
@@ -127,14 +132,18 @@ impl Local {
 }
 
 fn target(query: &str) -> Result<Uri, ApiError> {
-    format!("/?{query}").parse().map_err(|_| ApiError::internal())
+    format!("/?{query}")
+        .parse()
+        .map_err(|_| ApiError::internal())
 }
 
 async fn reply(outcome: Outcome) -> Reply {
     let response = outcome.unwrap_or_else(|error| answer::error(&error));
     let status = response.status().as_u16();
     let bytes = response.into_body().collect().await;
-    let bytes = bytes.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let bytes = bytes
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     Reply {
         status,
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),

@@ -4,7 +4,10 @@
 use std::process::Command;
 
 use agentphone::admin::Wish;
-use protocol::{ids::KeyMode, rest::{Scope, Scopes}};
+use protocol::{
+    ids::KeyMode,
+    rest::{Scope, Scopes},
+};
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
@@ -58,16 +61,31 @@ fn check(seen: &Value) {
     assert_eq!(seen["account"]["error"], false, "{seen}");
     let placed = &seen["placed"]["data"]["data"];
     assert_eq!(placed["status"], "queued", "{seen}");
-    assert_eq!(seen["placed_again"]["data"]["data"]["call_id"], placed["call_id"]);
+    assert_eq!(
+        seen["placed_again"]["data"]["data"]["call_id"],
+        placed["call_id"]
+    );
     let waited = &seen["waited"]["data"];
     assert_eq!(waited["done"], true, "{seen}");
     assert_eq!(waited["data"]["status"], "completed", "{seen}");
     let told = seen["told"].as_array().expect("a list");
-    assert!(told.iter().any(|line| line == "The call is in_progress."), "{seen}");
+    assert!(
+        told.iter().any(|line| line == "The call is in_progress."),
+        "{seen}"
+    );
     let ringing = &seen["still_ringing"]["data"];
-    assert_eq!((&ringing["done"], &ringing["question"]), (&json!(false), &Value::Null));
-    assert_eq!(seen["canceled"]["data"]["data"]["status"], "canceled", "{seen}");
-    assert_eq!(seen["listed"]["data"]["data"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&ringing["done"], &ringing["question"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(
+        seen["canceled"]["data"]["data"]["status"], "canceled",
+        "{seen}"
+    );
+    assert_eq!(
+        seen["listed"]["data"]["data"].as_array().map(Vec::len),
+        Some(1)
+    );
     for (what, code) in [
         ("bad_number", "emergency_number"),
         ("bad_argument", "invalid_arguments"),
@@ -76,13 +94,23 @@ fn check(seen: &Value) {
         assert_eq!(seen[what]["error"], true, "{what}: {seen}");
         assert_eq!(seen[what]["data"]["code"], code, "{what}: {seen}");
     }
-    assert!(seen["unknown_tool"].as_str().is_some_and(|text| text.contains("dial")), "{seen}");
+    assert!(
+        seen["unknown_tool"]
+            .as_str()
+            .is_some_and(|text| text.contains("dial")),
+        "{seen}"
+    );
 }
 
 #[tokio::test]
 async fn the_official_sdk_places_calls_in_either_era_and_by_either_way() {
     let server = Server::start().await;
-    for (era, by_pipe) in [("auto", false), ("legacy", false), ("auto", true), ("legacy", true)] {
+    for (era, by_pipe) in [
+        ("auto", false),
+        ("legacy", false),
+        ("auto", true),
+        ("legacy", true),
+    ] {
         check(&sdk(&server, era, by_pipe).await);
     }
 }
@@ -99,7 +127,12 @@ impl Server {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": { "name": name, "arguments": arguments } });
         let request = self.mcp(Method::POST).header("x-api-key", key);
-        Answer::of(request.header("mcp-protocol-version", "2025-06-18").json(&body)).await
+        Answer::of(
+            request
+                .header("mcp-protocol-version", "2025-06-18")
+                .json(&body),
+        )
+        .await
     }
 }
 
@@ -109,7 +142,12 @@ async fn without_a_key_or_from_a_strange_page_nothing_is_answered() {
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
     let answer = Answer::of(server.mcp(Method::POST).json(&list)).await;
     answer.assert_error(401, "unauthorized");
-    assert!(answer.headers["www-authenticate"].to_str().unwrap().starts_with("Bearer"));
+    assert!(
+        answer.headers["www-authenticate"]
+            .to_str()
+            .unwrap()
+            .starts_with("Bearer")
+    );
     let keyed = |origin: &str| {
         let request = server.mcp(Method::POST).bearer_auth(&server.key);
         request.header("origin", origin).json(&list)
@@ -133,23 +171,35 @@ async fn scopes_hold_as_they_do_on_rest() {
     let answer = server.tool(&reader, "place_call", &place).await;
     let result = &answer.body["result"];
     assert_eq!(result["isError"], true, "{}", answer.body);
-    assert_eq!(result["structuredContent"]["code"], "forbidden", "{}", answer.body);
+    assert_eq!(
+        result["structuredContent"]["code"], "forbidden",
+        "{}",
+        answer.body
+    );
     let answer = server.tool(&reader, "list_calls", &json!({})).await;
-    assert_eq!(answer.body["result"]["structuredContent"]["data"], json!([]));
+    assert_eq!(
+        answer.body["result"]["structuredContent"]["data"],
+        json!([])
+    );
 }
 
 #[tokio::test]
 async fn what_is_too_large_too_deep_or_untrue_is_refused_and_harms_nobody() {
     let server = Server::start().await;
-    let place = |objective: String| json!({ "to_phone_number": "+14155551234", "objective": objective });
-    let answer = server.tool(&server.key, "place_call", &place("x".repeat(200_000))).await;
+    let place =
+        |objective: String| json!({ "to_phone_number": "+14155551234", "objective": objective });
+    let answer = server
+        .tool(&server.key, "place_call", &place("x".repeat(200_000)))
+        .await;
     answer.assert_error(413, "body_too_large");
     let deep = format!("{}{}", "[".repeat(5_000), "]".repeat(5_000));
     let body = format!(
         r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"get_call","arguments":{{"call_id":{deep}}}}}}}"#
     );
     let request = server.mcp(Method::POST).bearer_auth(&server.key);
-    let request = request.header("content-type", "application/json").body(body);
+    let request = request
+        .header("content-type", "application/json")
+        .body(body);
     let status = Answer::of(request).await.status;
     assert!(status.is_client_error(), "{status}");
     let list = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/list" });
@@ -158,10 +208,17 @@ async fn what_is_too_large_too_deep_or_untrue_is_refused_and_harms_nobody() {
     assert_eq!(Answer::of(lie).await.status, StatusCode::BAD_REQUEST);
     for method in [Method::GET, Method::DELETE] {
         let request = server.mcp(method).bearer_auth(&server.key);
-        assert_eq!(Answer::of(request).await.status, StatusCode::METHOD_NOT_ALLOWED);
+        assert_eq!(
+            Answer::of(request).await.status,
+            StatusCode::METHOD_NOT_ALLOWED
+        );
     }
     let answer = server.tool(&server.key, "list_calls", &json!({})).await;
-    assert_eq!(answer.body["result"]["structuredContent"]["data"], json!([]), "no call was made");
+    assert_eq!(
+        answer.body["result"]["structuredContent"]["data"],
+        json!([]),
+        "no call was made"
+    );
 }
 
 #[tokio::test]
@@ -175,11 +232,21 @@ async fn an_abandoned_wait_ends_and_the_call_goes_on() {
         let arguments = json!({ "call_id": id, "wait_seconds": 50 });
         let wait = server.tool(&server.key, "wait_for_call", &arguments);
         let limit = std::time::Duration::from_millis(50);
-        assert!(agentphone::driver::clock::timeout(limit, wait).await.is_none());
+        assert!(
+            agentphone::driver::clock::timeout(limit, wait)
+                .await
+                .is_none()
+        );
     }
     let arguments = json!({ "call_id": id, "now": true });
     let answer = server.tool(&server.key, "cancel_call", &arguments).await;
     assert_eq!(answer.body["result"]["isError"], false, "{}", answer.body);
-    let answer = server.tool(&server.key, "wait_for_call", &json!({ "call_id": id })).await;
-    assert_eq!(answer.body["result"]["structuredContent"]["done"], true, "{}", answer.body);
+    let answer = server
+        .tool(&server.key, "wait_for_call", &json!({ "call_id": id }))
+        .await;
+    assert_eq!(
+        answer.body["result"]["structuredContent"]["done"], true,
+        "{}",
+        answer.body
+    );
 }

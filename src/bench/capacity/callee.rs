@@ -73,7 +73,11 @@ pub(super) struct Turn {
 impl Turn {
     pub(super) fn new(said: &Said) -> Self {
         Self {
-            frames: said.codes.chunks(FRAME).map(|c| STANDARD.encode(c)).collect(),
+            frames: said
+                .codes
+                .chunks(FRAME)
+                .map(|c| STANDARD.encode(c))
+                .collect(),
             voiced: said.voiced,
         }
     }
@@ -99,7 +103,9 @@ impl Rig {
             .into_client_request()
             .map_err(|error| error.to_string())?;
         let signed = signature::sign(TOKEN, &url, &[]);
-        let signed = signed.parse().map_err(|_| "a signature that is no header")?;
+        let signed = signed
+            .parse()
+            .map_err(|_| "a signature that is no header")?;
         request.headers_mut().insert("x-twilio-signature", signed);
         let (socket, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
             .await
@@ -290,7 +296,9 @@ impl<'a> Phone<'a> {
             }
             self.played = self.played.max(now) + length;
         } else if text.contains(r#""event":"mark""#) {
-            let name = field(text, "name").ok_or("a mark without a name")?.to_owned();
+            let name = field(text, "name")
+                .ok_or("a mark without a name")?
+                .to_owned();
             self.marks.push_back((self.played, name));
         } else if text.contains(r#""event":"clear""#) {
             self.played = now;
@@ -362,7 +370,8 @@ mod tests {
         let text = r#"{"event":"media","streamSid":"MZ1","media":{"payload":"/v8="}}"#;
         assert_eq!(field(text, "payload"), Some("/v8="));
         assert_eq!(field(text, "name"), None);
-        let twiml = r#"<Stream url="ws://h/a?b=1&amp;c=2"><Parameter name="ref" value="x"/></Stream>"#;
+        let twiml =
+            r#"<Stream url="ws://h/a?b=1&amp;c=2"><Parameter name="ref" value="x"/></Stream>"#;
         assert_eq!(attribute(twiml, "url").as_deref(), Some("ws://h/a?b=1&c=2"));
         assert_eq!(parameters(twiml).as_deref(), Some(r#"{"ref":"x"}"#));
         assert_eq!(parameters("<Stream/>"), None);

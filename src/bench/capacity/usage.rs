@@ -32,7 +32,9 @@ fn parse(stat: &str, status: &str) -> Option<Usage> {
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let mut ticks = || fields.next()?.parse::<u32>().ok();
     let processor = Duration::from_secs(1) * (ticks()? + ticks()?) / TICKS;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: f64 = resident.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(Usage {
         processor,

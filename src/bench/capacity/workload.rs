@@ -26,9 +26,16 @@ type Turn = &'static [(u64, &'static str)];
 const CALLEE: [Turn; 8] = [
     &[(0, "hello this is the front desk")],
     &[(0, "yes we are open tonight")],
-    &[(0, "i would like to know"), (700, "how many people are coming")],
+    &[
+        (0, "i would like to know"),
+        (700, "how many people are coming"),
+    ],
     &[(0, "we have a table at seven")],
-    &[(0, "it would be in"), (600, "the garden if that is fine"), (900, "for all of you")],
+    &[
+        (0, "it would be in"),
+        (600, "the garden if that is fine"),
+        (900, "for all of you"),
+    ],
     &[(0, "that is no problem at all")],
     &[(0, "we will keep it for you")],
     &[(0, "is there anything else you need")],
