@@ -1,6 +1,6 @@
 //! How many calls a machine carries, and what each costs: on the real clock, over real sockets.
 //!
-//! The program runs as a process of its own (`engine`), the rig in this one: telephones that call in over a carrier's streams
+//! The program runs as a process of its own (`twilio/engine.rs`), the rig in this one: telephones that call in over a carrier's streams
 //! and hold the dialogue of the workload again and again. A few calls first give the latency without load. What the rig
 //! costs is told beside; a run in which the rig itself was late, or anything was dropped, is not valid and says why.
 
@@ -21,17 +21,20 @@ use tokio::{
 };
 
 use self::{
-    callee::{Outcome, Rig, Turn},
-    engine::{Ready, Said},
+    twilio::{
+        callee::{Outcome, Rig, Turn},
+        engine::{Ready, Said},
+    },
     usage::usage,
 };
 use super::stats::Percentiles;
 use crate::driver::clock;
 
-mod callee;
-pub mod engine;
+mod twilio;
 pub mod usage;
 pub mod workload;
+
+pub use self::twilio::engine;
 
 /// Calls at once from which the latency without load is taken.
 const BASELINE: usize = 2;

@@ -48,6 +48,14 @@ pub async fn sleep_until(deadline: Instant) {
     tokio::time::sleep_until(deadline.into()).await;
 }
 
+/// Waits until `deadline`, or for ever when there is none.
+pub(super) async fn sleep_until_some(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
 /// Waits for `duration`.
 pub async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;

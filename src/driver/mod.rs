@@ -209,7 +209,7 @@ impl Driver {
             biased;
             due = ticker.tick() => Wake::Tick(due),
             event = recv(leg.map(|leg| &mut leg.events)) => Wake::Leg(event),
-            () = sleep_until(deadline) => Wake::Deadline,
+            () = clock::sleep_until_some(deadline) => Wake::Deadline,
             Some(event) = self.services.words.recv() => Wake::Words(event),
             Some((generation, event)) = self.services.replied.recv() => Wake::Replied(generation, event),
             Some(event) = self.services.spoken.recv(), if room => Wake::Spoken(event),
@@ -494,13 +494,6 @@ impl Driver {
 async fn recv<T>(receiver: Option<&mut mpsc::Receiver<T>>) -> Option<T> {
     match receiver {
         Some(receiver) => receiver.recv().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => clock::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -23,8 +23,8 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    super::workload::Said,
     engine::{ACCOUNT, NUMBER, TOKEN},
-    workload::Said,
 };
 use crate::driver::clock;
 
@@ -41,37 +41,37 @@ const RIG_LATE: Duration = Duration::from_millis(20);
 
 /// How a call went.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outcome {
+pub(in super::super) struct Outcome {
     /// From the last voiced frame of each turn to the first frame of the answer.
-    pub(super) gaps: Vec<Duration>,
+    pub(in super::super) gaps: Vec<Duration>,
     /// Why it failed.
-    pub(super) failed: Option<String>,
+    pub(in super::super) failed: Option<String>,
     /// Answers that came into a hesitation.
-    pub(super) cut_in: usize,
+    pub(in super::super) cut_in: usize,
     /// Ticks of the rig, and those that came late.
-    pub(super) ticks: usize,
-    pub(super) late: usize,
+    pub(in super::super) ticks: usize,
+    pub(in super::super) late: usize,
 }
 
 /// What every callee of the rig knows.
 #[derive(Debug)]
-pub(super) struct Rig {
-    pub(super) url: String,
-    pub(super) client: reqwest::Client,
-    pub(super) turns: Vec<Turn>,
+pub(in super::super) struct Rig {
+    pub(in super::super) url: String,
+    pub(in super::super) client: reqwest::Client,
+    pub(in super::super) turns: Vec<Turn>,
     /// When set, calls are hung up at once and do not count.
-    pub(super) over: AtomicBool,
+    pub(in super::super) over: AtomicBool,
 }
 
 /// A turn, ready to be sent.
 #[derive(Debug, Clone)]
-pub(super) struct Turn {
+pub(in super::super) struct Turn {
     frames: Arc<[String]>,
     voiced: usize,
 }
 
 impl Turn {
-    pub(super) fn new(said: &Said) -> Self {
+    pub(in super::super) fn new(said: &Said) -> Self {
         Self {
             frames: said
                 .codes
@@ -85,7 +85,7 @@ impl Turn {
 
 impl Rig {
     /// Makes one call, from the first ring to its end.
-    pub(super) async fn call(&self, number: usize) -> Outcome {
+    pub(in super::super) async fn call(&self, number: usize) -> Outcome {
         let sid = format!("CA{number:032x}");
         let mut outcome = Outcome::default();
         if let Err(why) = self.hold(&sid, &mut outcome).await {

@@ -8,7 +8,7 @@ use std::io::Write;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::workload;
+use super::super::workload;
 use crate::{
     app::App,
     config::{Config, Services},
@@ -67,7 +67,7 @@ pub async fn run(calls: usize) -> Result<(), String> {
     while let Ok(Some(_)) = orders.next_line().await {
         let now = pulse::read();
         let since = now.since(&before);
-        let late = |share| since.late(share).map(super::super::stats::ms);
+        let late = |share| since.late(share).map(crate::bench::stats::ms);
         print(&Said {
             live: app.live_calls(),
             frames: since.frames(),
