@@ -22,8 +22,8 @@ use crate::driver::clock;
 /// Where Anthropic's own service is.
 pub const ANTHROPIC_URL: &str = "https://api.anthropic.com";
 
-/// The version of the interface that is spoken here.
-const VERSION: &str = "2023-06-01";
+/// The version of the interface that is spoken here: that of the vendor's own package.
+const VERSION: &str = "2026-10-21";
 
 const VENDOR: Vendor = Vendor {
     setting: "llm.anthropic",
@@ -53,6 +53,10 @@ impl Anthropic {
             header::HeaderValue::from_static(VERSION),
         );
         if !options.api_key.is_empty() {
+            let bearer = format!("Bearer {}", options.api_key);
+            let bearer = chat::secret_header(&bearer, VENDOR.setting)?;
+            headers.insert(header::AUTHORIZATION, bearer);
+            // Where servers that speak older versions look for it.
             let key = chat::secret_header(&options.api_key, VENDOR.setting)?;
             headers.insert("x-api-key", key);
         }

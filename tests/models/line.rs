@@ -86,7 +86,6 @@ async fn orders_on_the_line_are_heard_and_not_carried_out() {
     std::fs::write(&scenario, SCENARIO).expect("a file");
     let base = format!("{}/v1", server.base_url());
     let env = [
-        ("AGENTPHONE__LLM__PROVIDER", "openai"),
         ("AGENTPHONE__LLM__OPENAI__BASE_URL", base.as_str()),
         ("AGENTPHONE__LLM__OPENAI__API_KEY", openai::KEY),
         ("AGENTPHONE__LLM__OPENAI__MODEL", openai::MODEL),

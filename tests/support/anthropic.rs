@@ -1,4 +1,4 @@
-//! A stand-in for Anthropic's Messages API: their rules for requests, and events as they send them (version 2023-06-01).
+//! A stand-in for Anthropic's Messages API: their rules for requests, and events as they send them (version 2026-10-21).
 
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ pub(crate) const MODEL: &str = "claude-small";
 pub(crate) const RULES: Rules = Rules {
     path: "/v1/messages",
     headers: &[
-        ("x-api-key", "sk-ant-test-1234567890"),
-        ("anthropic-version", "2023-06-01"),
+        ("authorization", "Bearer sk-ant-test-1234567890"),
+        ("anthropic-version", "2026-10-21"),
     ],
     body: complaint_about,
     error,

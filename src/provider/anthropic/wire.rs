@@ -1,4 +1,4 @@
-//! The requests and answers of the Messages API, as far as they are used (version 2023-06-01, `POST /v1/messages`).
+//! The requests and answers of the Messages API, as far as they are used (version 2026-10-21, `POST /v1/messages`).
 
 use serde::Deserialize;
 use serde_json::{Value, json};
