@@ -126,6 +126,7 @@ fn the_engine_adds_no_more_than_the_wait_for_a_frame() {
 
 #[tokio::test]
 async fn the_rig_holds_calls_with_the_program_as_another_process() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let options = capacity::Options {
         calls: 2,
         length: Duration::from_secs(3),

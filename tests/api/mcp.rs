@@ -29,7 +29,7 @@ async fn sdk(server: &Server, era: &'static str, by_pipe: bool) -> Value {
         );
         let python = String::from_utf8(made.stdout).expect("a path");
         let mut client = Command::new(python.trim());
-        client.args([&format!("{root}/tests/api/mcp.py"), &url, &key, era]);
+        client.args([&format!("{root}/tests/api/mcp_client.py"), &url, &key, era]);
         if by_pipe {
             client.arg(env!("CARGO_BIN_EXE_agentphone"));
         }

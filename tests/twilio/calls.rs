@@ -324,7 +324,9 @@ async fn a_transfer_is_the_carriers_to_make() {
         ..Setup::default()
     };
     let steps = vec![Step::Quiet, Step::Say(5), Step::Stay];
-    let (call, _) = rig.call(Plan::answers(steps), setup).await;
+    let mut request = request();
+    request.transfer_to = Some("+14155559876".into());
+    let (call, _) = rig.call_with(Plan::answers(steps), setup, request).await;
     assert_eq!(call.end_reason, Some(EndReason::Transferred), "{call:?}");
     let made = &rig.standin.calls()[0];
     let [(field, twiml)] = &made.updates[..] else {

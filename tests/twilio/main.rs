@@ -85,9 +85,18 @@ impl Rig {
 
     /// Makes one call to a number that reacts as planned, and follows it to its end on both sides.
     async fn call(&self, plan: Plan, setup: Setup) -> (rest::Call, Vec<control::Numbered>) {
+        self.call_with(plan, setup, request()).await
+    }
+
+    async fn call_with(
+        &self,
+        plan: Plan,
+        setup: Setup,
+        request: rest::CreateCall,
+    ) -> (rest::Call, Vec<control::Numbered>) {
         self.standin.plan(TO, plan);
         let engine = self.engine(setup);
-        let id = engine.create_with(request()).await.data.call_id;
+        let id = engine.create_with(request).await.data.call_id;
         let events = engine.watch(&id).await;
         self.line.settle().await;
         self.standin.settled().await;

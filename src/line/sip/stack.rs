@@ -309,14 +309,26 @@ impl Drop for Route {
     }
 }
 
+/// How many free ports are tried before it is given up that one of them is free for TCP as well.
+const FREE_PORTS: usize = 16;
+
 fn bind(listen: SocketAddr) -> Result<(tokio::net::UdpSocket, SocketAddr), String> {
-    let bound = std::net::UdpSocket::bind(listen).and_then(|socket| {
+    let once = || {
+        let socket = std::net::UdpSocket::bind(listen)?;
         socket.set_nonblocking(true)?;
         let local = socket.local_addr()?;
         // TCP has to be free at the same port; the library would only log that it is not.
         std::net::TcpListener::bind(local)?;
-        Ok((tokio::net::UdpSocket::from_std(socket)?, local))
-    });
+        Ok::<_, std::io::Error>((tokio::net::UdpSocket::from_std(socket)?, local))
+    };
+    let tries = if listen.port() == 0 { FREE_PORTS } else { 1 };
+    let mut bound = once();
+    for _ in 1..tries {
+        if bound.is_ok() {
+            break;
+        }
+        bound = once();
+    }
     bound.map_err(|error| {
         format!("SIP cannot listen at {listen}: {error}. Stop what uses the port, or set line.sip.listen.")
     })
