@@ -6,7 +6,10 @@
 )]
 mod support;
 
-use agentphone::provider::{LlmEvent, scripted::ScriptedReply};
+use agentphone::{
+    provider::{LlmEvent, scripted::ScriptedReply},
+    store::ListWebhooks,
+};
 use call::Tool;
 use protocol::{control::Event, rest};
 use support::Setup;
@@ -50,7 +53,11 @@ async fn the_requester_is_asked_and_the_answer_reaches_the_agent() {
         ..Setup::default()
     }
     .start();
-    let id = engine.create().await;
+    let request = rest::CreateCall {
+        webhook_url: Some("https://example.com/hook".into()),
+        ..engine.request()
+    };
+    let id = engine.create_with(request).await.data.call_id;
     engine
         .reached(&id, |event| {
             matches!(event, Event::Question { question: 1, text, answer_within_ms: 30_000 } if text == "Is nine all right?")
@@ -74,6 +81,19 @@ async fn the_requester_is_asked_and_the_answer_reaches_the_agent() {
         .await;
     engine.watch(&id).await;
     assert_eq!(engine.stored(&id).status, rest::Status::Completed);
+    let filter = ListWebhooks {
+        call: Some(id),
+        limit: 10,
+        ..ListWebhooks::default()
+    };
+    let told = engine
+        .store
+        .list_webhooks(&filter)
+        .expect("the store answers");
+    // The newest first.
+    let asked = told.iter().rev().find_map(|event| event.question.as_ref());
+    let question = serde_json::json!({"question": 1, "text": "Is nine all right?", "answer_within_ms": 30_000});
+    assert_eq!(asked, Some(&question));
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,7 +97,21 @@ impl Keeper {
             }
             _ => {}
         }
-        self.show(at, convert::live_event(note));
+        let event = convert::live_event(note);
+        let question = match &event {
+            control::Event::Question { .. } => serde_json::to_value(&event).ok(),
+            _ => None,
+        };
+        self.show(at, event);
+        // Whoever watches hears of it first: the disk is slower, and the callee waits.
+        if let Some(mut question) = question {
+            if let Some(fields) = question.as_object_mut() {
+                fields.remove("type");
+            }
+            let (id, at) = (self.parts.call.clone(), clock::wall());
+            self.store(move |store| store.spool_question(&id, &question, at))
+                .await;
+        }
     }
 
     fn show(&self, at: u64, event: control::Event) {
