@@ -16,6 +16,7 @@ use crate::store::{
 };
 
 mod accounts;
+mod kept;
 pub mod socket;
 pub mod webhooks;
 
@@ -86,6 +87,11 @@ pub enum Request {
         /// The last one that was shown.
         before: Option<CallId>,
     },
+    /// Shows what was kept of a call for replay.
+    KeptCall {
+        /// Which one.
+        id: CallId,
+    },
     /// Lists the numbers that are called for no account.
     ListNeverCall,
     /// Puts a number on that list.
@@ -148,6 +154,11 @@ pub enum Answer {
         calls: Vec<StoredCall>,
         /// Whether older ones follow.
         more: bool,
+    },
+    /// This was kept of the call.
+    Kept {
+        /// As `call::Recording` reads it.
+        text: String,
     },
     /// These numbers are never called.
     NeverCalled {
@@ -285,6 +296,7 @@ impl Tools<'_> {
             } => self.grant(&account, credits, &note, &id, at),
             Request::DescribeAccount { account } => self.describe(&account),
             Request::ExportCalls { account, before } => self.calls(&account, before.as_ref()),
+            Request::KeptCall { id } => self.kept_call(&id),
             Request::ListNeverCall => self
                 .store
                 .blocked(None)

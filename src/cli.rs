@@ -3,13 +3,10 @@
 //! Each command has its file below. None of them decides anything about calls: `serve` builds the program from
 //! its configuration, the others are clients of it.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use serde_json::{Value, json};
 
 use crate::{
     config::{Config, ConfigError},
@@ -20,16 +17,28 @@ mod accounts;
 mod admin;
 mod bench;
 mod call;
+mod calls;
 mod client;
 mod demo;
 mod doctor;
+mod exit;
 mod keys;
 mod log;
 mod mcp;
 mod models;
+mod play;
 mod render;
+mod replay;
 mod serve;
+mod table;
+mod terminal;
+mod watch;
 mod webhooks;
+
+use self::{
+    exit::Exit,
+    terminal::{Colour, complain, may_colour, say},
+};
 
 /// Lets any software agent make a real phone call: give it a number and an objective, it dials, talks, listens
 /// and brings back what was said and agreed.
@@ -38,9 +47,13 @@ mod webhooks;
     name = "agentphone",
     version,
     max_term_width = 100,
-    arg_required_else_help = true
+    arg_required_else_help = true,
+    after_help = exit::help()
 )]
 struct Arguments {
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = Colour::Auto, hide_possible_values = true)]
+    color: Colour,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,9 +67,22 @@ enum Command {
     Serve(serve::Command),
     /// Make a call through a running server
     Call(Box<call::Command>),
+    /// List calls; read, steer and end one
+    Calls(calls::Command),
+    /// Show a call while it happens, or one that has ended
+    ///
+    /// Both sides as they speak, what was cut off, and where the time before each answer went. The exit status tells
+    /// how the call ended. Ctrl-C ends the watching and not the call.
+    Watch(watch::Command),
+    /// Play the recording of a call, or write it to a file
+    Play(play::Command),
+    /// Replay what was kept of a call through the present program, and show the first action that differs
+    ///
+    /// Works on the data folder, whether or not a server is running on it.
+    Replay(replay::Command),
     /// Make one whole call on this machine, with a server of its own and a simulated callee
     ///
-    /// Needs no account and no network. The exit status is 0 when the objective was achieved.
+    /// Needs no account and no network. The exit status tells how the call ended.
     Demo(demo::Command),
     /// Tell what is configured, what is missing, and how to get it
     ///
@@ -65,23 +91,18 @@ enum Command {
     /// Make, list, rename and revoke API keys
     ///
     /// Works whether or not a server is running on the same data folder.
-    #[command(subcommand)]
     Keys(keys::Command),
     /// List accounts, show their ledgers, give credits, export everything that is kept of one
-    #[command(subcommand)]
     Accounts(accounts::Command),
     /// Keep the list of numbers that are called for no account
-    #[command(subcommand)]
     DoNotCall(accounts::Never),
     /// List, get and check models of Whisper
     ///
     /// They lie in the folder models of the data folder; docs/services.md says which to choose.
-    #[command(subcommand)]
     Models(models::Command),
     /// Show, set and repeat what requesters' own servers are told
     ///
     /// Works whether or not a server is running on the same data folder. docs/webhooks.md explains it.
-    #[command(subcommand)]
     Webhooks(webhooks::Command),
     /// Serve the tools of the Model Context Protocol on standard input and output
     ///
@@ -154,13 +175,47 @@ fn open_folder(config: &Config) -> Result<DataFolder, Failure> {
     Ok(DataFolder::open(&data_dir(config))?)
 }
 
-/// Why a command ends with a status other than 0: a sentence, printed to standard error.
+/// Why a command does not do what it was asked.
 #[derive(Debug)]
-struct Failure(String);
+struct Failure {
+    /// What went wrong and what to do, for standard error.
+    sentence: String,
+    /// The refusal of a server, as it answered.
+    refusal: Option<Value>,
+    exit: Exit,
+}
+
+impl Failure {
+    fn new(sentence: String) -> Self {
+        Self {
+            sentence,
+            refusal: None,
+            exit: Exit::Failed,
+        }
+    }
+
+    /// Returns the failure of a command line that lacks something.
+    fn usage(sentence: String) -> Self {
+        Self {
+            exit: Exit::Usage,
+            ..Self::new(sentence)
+        }
+    }
+
+    /// Returns the failure for programs, in the shape of the HTTP interface.
+    fn body(&self) -> Value {
+        let code = match self.exit {
+            Exit::Usage => "usage",
+            _ => "failed",
+        };
+        let own = || json!({ "error": self.sentence, "code": code });
+        self.refusal.clone().unwrap_or_else(own)
+    }
+}
 
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self(error.to_string())
+        Self::new(error.to_string())
     }
 }
 
@@ -169,7 +224,10 @@ impl<E: std::error::Error> From<E> for Failure {
 pub fn run() -> ExitCode {
     // Two kinds of TLS libraries could be linked; this says once which one is used.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let done = match Arguments::parse().command {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    arguments.color.choose();
+    let done = match arguments.command {
         Command::Worker(Worker::Speech { models }) => return crate::worker::run_speech(&models),
         Command::Worker(Worker::Whisper { model, threads }) => {
             return crate::worker::run_whisper(&model, threads);
@@ -179,6 +237,10 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => in_runtime(demo::run(command)),
         Command::Doctor(command) => in_runtime(doctor::run(command)),
         Command::Call(command) => in_runtime(call::run(*command)),
+        Command::Calls(command) => in_runtime(calls::run(command)),
+        Command::Watch(command) => in_runtime(watch::run(command)),
+        Command::Play(command) => in_runtime(play::run(command)),
+        Command::Replay(command) => in_runtime(replay::run(command)),
         Command::Keys(command) => in_runtime(keys::run(command)),
         Command::Accounts(command) => in_runtime(accounts::run(command)),
         Command::DoNotCall(command) => in_runtime(accounts::never(command)),
@@ -189,11 +251,23 @@ pub fn run() -> ExitCode {
     };
     match done {
         Ok(status) => status,
-        Err(Failure(sentence)) => {
-            complain(&format!("error: {sentence}"));
-            ExitCode::FAILURE
+        Err(failure) => {
+            if wants_json(&matches) {
+                terminal::error(&failure.body());
+            }
+            complain(&format!("error: {}", failure.sentence));
+            failure.exit.into()
         }
     }
+}
+
+/// Returns whether the command was told to print JSON. (`bench --json` names a file, and is no such switch.)
+fn wants_json(matches: &ArgMatches) -> bool {
+    let here = matches.try_get_one::<bool>("json");
+    here.ok().flatten() == Some(&true)
+        || matches
+            .subcommand()
+            .is_some_and(|(_, below)| wants_json(below))
 }
 
 fn in_runtime(
@@ -205,26 +279,8 @@ fn in_runtime(
         .block_on(command)
 }
 
-/// Writes a line to standard output. Nobody reading it any more is no reason to fail.
-fn say(line: &str) {
-    let mut out = io::stdout().lock();
-    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
-}
-
-/// Returns whether colours may be used on a stream (<https://no-color.org>).
-fn may_colour(terminal: bool) -> bool {
-    terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// Writes a line to standard error.
-fn complain(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -14,7 +14,11 @@ use agentphone::{
 use process::{Process, program};
 use rustix::process::Signal;
 
+#[path = "cli/json.rs"]
+mod json;
 mod process;
+#[path = "cli/replay.rs"]
+mod replay;
 
 /// Runs the program with an environment of its own.
 fn agentphone(home: &Path, arguments: &[&str], env: &[(&str, &str)]) -> Output {
@@ -318,7 +322,7 @@ fn a_call_is_followed_to_its_end() {
         agentphone(home.path(), &arguments, &env)
     };
     let busy = call(&["--scenario", "busy", "--follow", "--json"]);
-    assert_eq!(busy.status.code(), Some(3), "{}", text(&busy.stderr));
+    assert_eq!(busy.status.code(), Some(4), "{}", text(&busy.stderr));
     let ended: serde_json::Value = serde_json::from_slice(&busy.stdout).unwrap();
     assert_eq!(ended["data"]["failure"]["reason"], "busy");
     assert!(

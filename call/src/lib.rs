@@ -34,6 +34,6 @@ pub use call::{Call, Counters};
 pub use config::{CallConfig, Phrases, Voicemail};
 pub use endpoint::END_FEATURES;
 pub use event::*;
-pub use replay::{FirstDifference, Recording, replay, run};
+pub use replay::{FirstDifference, Recording, run};
 pub use timer::Timer;
 pub use warning::WITHHELD;

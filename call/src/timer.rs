@@ -68,6 +68,33 @@ const TIMERS: [Timer; 18] = [
     Timer::MaxDuration,
 ];
 
+impl Timer {
+    /// Returns its name for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ring => "an answer",
+            Self::Greeting => "the callee's hello",
+            Self::Flush => "the silence before final words are asked for",
+            Self::Words => "final words",
+            Self::EndOfTurn => "the end of the callee's turn",
+            Self::Voice => "more of the callee's voice",
+            Self::BargeIn => "the decision on an interruption",
+            Self::Clause => "more of a sentence",
+            Self::Filler => "a slow model",
+            Self::Think => "the model",
+            Self::Answer => "the requester's answer",
+            Self::Playout => "playout",
+            Self::Silence => "anybody to speak",
+            Self::Linger => "a last objection",
+            Self::WrapUp => "a gap to end the call in",
+            Self::Mailbox => "the mailbox",
+            Self::Goodbye => "the time for the goodbye",
+            Self::MaxDuration => "the longest duration",
+        }
+    }
+}
+
 /// One optional instant for each [`Timer`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct TimerTable([Option<Instant>; TIMERS.len()]);

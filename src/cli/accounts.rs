@@ -8,12 +8,15 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
+use serde_json::json;
 
 use super::{
     Failure, Place,
-    admin::{carry_out, columns, day},
-    complain, open_folder, say,
+    admin::{carry_out, day},
+    complain, open_folder,
+    table::print,
+    terminal::{Output, data},
 };
 use crate::{
     admin::{Answer, Request},
@@ -22,8 +25,16 @@ use crate::{
     store::{DataFolder, random_bytes},
 };
 
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+enum Action {
     /// List all accounts with their credits
     List {
         #[command(flatten)]
@@ -61,8 +72,16 @@ pub(super) enum Command {
     },
 }
 
+#[derive(Debug, Args)]
+pub(super) struct Never {
+    #[command(subcommand)]
+    action: NeverAction,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Never {
+enum NeverAction {
     /// List the numbers that are called for no account
     List {
         #[command(flatten)]
@@ -88,10 +107,10 @@ pub(super) enum Never {
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let (place, request) = match command {
-        Command::List { place } => (place, Request::ListAccounts),
-        Command::Ledger { account, place } => (place, Request::Ledger { account }),
-        Command::Grant {
+    let (place, request) = match command.action {
+        Action::List { place } => (place, Request::ListAccounts),
+        Action::Ledger { account, place } => (place, Request::Ledger { account }),
+        Action::Grant {
             account,
             credits,
             note,
@@ -106,28 +125,33 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             };
             (place, grant)
         }
-        Command::Export { account, to, place } => {
+        Action::Export { account, to, place } => {
             let config = place.config()?;
             let folder = open_folder(&config)?;
-            return export(&config, &folder, &account, &to).await;
+            return export(&config, &folder, &account, &to, command.output).await;
         }
     };
     let config = place.config()?;
-    show(carry_out(&config, &open_folder(&config)?, request).await?);
+    let answer = carry_out(&config, &open_folder(&config)?, request).await?;
+    if command.output.json {
+        print_json(answer);
+    } else {
+        show(answer);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) async fn never(command: Never) -> Result<ExitCode, Failure> {
     let number = |text: &str| {
         contact::parse(text).ok_or_else(|| {
-            Failure(format!(
+            Failure::new(format!(
                 "'{text}' is no US or Canadian number like +14155551234."
             ))
         })
     };
-    let (place, request) = match command {
-        Never::List { place } => (place, Request::ListNeverCall),
-        Never::Add {
+    let (place, request) = match command.action {
+        NeverAction::List { place } => (place, Request::ListNeverCall),
+        NeverAction::Add {
             number: text,
             note,
             place,
@@ -135,7 +159,7 @@ pub(super) async fn never(command: Never) -> Result<ExitCode, Failure> {
             let number = number(&text)?;
             (place, Request::NeverCall { number, note })
         }
-        Never::Remove {
+        NeverAction::Remove {
             number: text,
             place,
         } => {
@@ -144,8 +168,24 @@ pub(super) async fn never(command: Never) -> Result<ExitCode, Failure> {
         }
     };
     let config = place.config()?;
-    show(carry_out(&config, &open_folder(&config)?, request).await?);
+    let answer = carry_out(&config, &open_folder(&config)?, request).await?;
+    if command.output.json {
+        print_json(answer);
+    } else {
+        show(answer);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_json(answer: Answer) {
+    match answer {
+        Answer::Accounts { accounts } => data(accounts),
+        Answer::Ledger { entries } => data(entries),
+        Answer::Granted { balance } => data(json!({ "credits": balance })),
+        Answer::NeverCalled { numbers } => data(numbers),
+        Answer::Changed { changed } => data(json!({ "changed": changed })),
+        _ => {}
+    }
 }
 
 fn show(answer: Answer) {
@@ -193,21 +233,16 @@ fn show(answer: Answer) {
     }
 }
 
-fn print<const N: usize>(rows: &[[String; N]]) {
-    for line in columns(rows) {
-        say(&line);
-    }
-}
-
 async fn export(
     config: &Config,
     folder: &DataFolder,
     account: &str,
     to: &Path,
+    output: Output,
 ) -> Result<ExitCode, Failure> {
     fs::create_dir_all(to)?;
     if fs::read_dir(to)?.next().is_some() {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "{} is not empty. Name another folder.",
             to.display()
         )));
@@ -253,6 +288,9 @@ async fn export(
     }
     writeln!(file, "\n  ]\n}}")?;
     file.sync_all()?;
+    if output.json {
+        data(json!({ "folder": to, "calls": calls, "recordings": recordings }));
+    }
     complain(&format!(
         "{calls} calls and {recordings} recordings are in {}.",
         to.display()
@@ -261,5 +299,5 @@ async fn export(
 }
 
 fn unexpected() -> Failure {
-    Failure("The running server answers something unexpected. Use the same version of agentphone for both.".into())
+    Failure::new("The running server answers something unexpected. Use the same version of agentphone for both.".into())
 }

@@ -23,7 +23,7 @@ pub(super) async fn carry_out(
     request: Request,
 ) -> Result<Answer, Failure> {
     match attempt(config, folder, request).await? {
-        Answer::Refused { error } => Err(Failure(error)),
+        Answer::Refused { error } => Err(Failure::new(error)),
         answer => Ok(answer),
     }
 }
@@ -58,7 +58,7 @@ async fn attempt(
         clock::sleep(PAUSE).await;
     }
     let why = last.map_or_else(String::new, |error| format!(" ({error})"));
-    Err(Failure(format!(
+    Err(Failure::new(format!(
         "The data folder {} is in use by another process, which does not answer on its control socket{why}. If it \
          is a server that hangs, stop it and try again.",
         folder.path().display()
@@ -70,24 +70,6 @@ fn is_absent(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused
     )
-}
-
-/// Lays rows out in columns; the first row is the heading.
-pub(super) fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let mut widths = [0; N];
-    for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
-        }
-    }
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths);
-        let cells: Vec<_> = cells
-            .map(|(cell, width)| format!("{cell:width$}"))
-            .collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
 }
 
 /// Writes the day of a moment.

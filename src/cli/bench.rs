@@ -203,7 +203,7 @@ impl Options {
             &program,
             models,
         )
-        .map_err(Failure)?;
+        .map_err(Failure::new)?;
         self.show("speech", &found, &mut report)?;
         self.write(&Page {
             report: &report,
@@ -261,7 +261,9 @@ impl Options {
         self.keep(&answers)?;
         let found: Vec<_> = found.into_iter().flatten().collect();
         let fit = fit::fit(&found).ok_or_else(|| {
-            Failure("There are too few silences to fit anything to; use a larger --size.".into())
+            Failure::new(
+                "There are too few silences to fit anything to; use a larger --size.".into(),
+            )
         })?;
         let line = |(weight, name): (&f64, &&str)| format!("{weight:+.3} {name}\n");
         let text: String = fit
@@ -291,7 +293,7 @@ impl Options {
             trials.retain(|trial| trial.line == line);
         }
         if trials.is_empty() {
-            return Err(Failure(
+            return Err(Failure::new(
                 "There are no trials: choose another --line, a larger --size, or more --audio."
                     .into(),
             ));
@@ -378,7 +380,7 @@ impl Options {
 
 fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text)
-        .map_err(|error| Failure(format!("{} cannot be written: {error}.", file.display())))
+        .map_err(|error| Failure::new(format!("{} cannot be written: {error}.", file.display())))
 }
 
 /// A bar on a terminal; nothing elsewhere.

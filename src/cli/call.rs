@@ -1,24 +1,16 @@
 //! `agentphone call`: makes one call through a running server, and shows it while it happens.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{path::PathBuf, process::ExitCode};
 
-use clap::{Args, builder::NonEmptyStringValueParser};
+use clap::Args;
 use serde_json::{Map, Value};
 
 use super::{
     Failure,
-    client::Client,
-    complain,
-    render::{Renderer, Style, achieved},
-    say,
+    client::Target,
+    complain, say,
+    watch::{Show, watch},
 };
-
-/// The exit status when a call that was followed did not reach its objective.
-const NOT_ACHIEVED: u8 = 3;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -48,30 +40,14 @@ pub(super) struct Command {
     /// On the simulated line: a WAV file to play as the callee
     #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
     callee_audio: Option<PathBuf>,
-    /// Show the call while it happens and wait for its end. The exit status is then 0 when the objective was
-    /// achieved and 3 when it was not
+    /// Show the call while it happens and wait for its end; the exit status then tells how it ended
     #[arg(long)]
     follow: bool,
     /// Print JSON to standard output: the created call, or with --follow the ended one
     #[arg(long)]
     json: bool,
-    /// Where the server is
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "AGENTPHONE_URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    url: String,
-    /// The API key
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "AGENTPHONE_KEY",
-        hide_env_values = true,
-        value_parser = NonEmptyStringValueParser::new()
-    )]
-    key: String,
+    #[command(flatten)]
+    target: Target,
 }
 
 impl Command {
@@ -102,14 +78,14 @@ impl Command {
 fn absolute(file: &std::path::Path) -> Result<String, Failure> {
     let path = file
         .canonicalize()
-        .map_err(|error| Failure(format!("{}: cannot be read: {error}.", file.display())))?;
+        .map_err(|error| Failure::new(format!("{}: cannot be read: {error}.", file.display())))?;
     path.into_os_string()
         .into_string()
-        .map_err(|path| Failure(format!("{} is no Unicode text. Rename it.", path.display())))
+        .map_err(|path| Failure::new(format!("{} is no Unicode text. Rename it.", path.display())))
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let client = Client::new(&command.url, command.key.clone())?;
+    let client = command.target.client()?;
     let created = client.create(&command.body()?).await?;
     // Who follows the call is shown them by its live events.
     if !command.follow || command.json {
@@ -124,53 +100,18 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         } else {
             say(id);
             complain(&format!(
-                "queued; read it with GET {}/api/v1/calls/{id}",
-                command.url
+                "queued; see how it goes with `agentphone watch {id}`"
             ));
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let ended = watch(&client, id, command.json).await?;
+    let show = match command.json {
+        true => Show::Aside,
+        false => Show::Here,
+    };
+    let watched = watch(&client, id, show).await?;
     if command.json {
         say(&client.call(id).await?.raw.to_string());
     }
-    Ok(if achieved(&ended) {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(NOT_ACHIEVED)
-    })
-}
-
-/// Shows a call until its end: on standard output, or on standard error when that is for JSON.
-pub(super) async fn watch(
-    client: &Client,
-    id: &str,
-    on_stderr: bool,
-) -> Result<protocol::rest::Call, Failure> {
-    let mut out: Box<dyn Write> = if on_stderr {
-        Box::new(io::stderr())
-    } else {
-        Box::new(io::stdout())
-    };
-    let terminal = if on_stderr {
-        io::stderr().is_terminal()
-    } else {
-        io::stdout().is_terminal()
-    };
-    let mut renderer = Renderer::new(style(terminal));
-    client
-        .follow(id, move |event| {
-            let text = renderer.event(event);
-            // Nobody watching any more is no reason to stop waiting for the end.
-            let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        })
-        .await
-}
-
-fn style(terminal: bool) -> Style {
-    let width = || terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
-    Style {
-        terminal: terminal.then(width),
-        colour: super::may_colour(terminal),
-    }
+    Ok(watched.exit().into())
 }

@@ -1,32 +1,69 @@
 //! A client of the HTTP interface, with nothing that another program could not do too: it creates a call, reads
 //! it, and follows its live socket, coming back with `?after=` when the connection is lost.
 
-use std::time::Duration;
+use std::{io::Write, time::Duration};
 
-use futures_util::StreamExt;
+use clap::{Args, builder::NonEmptyStringValueParser};
 use protocol::{
-    control::{Event, Numbered},
-    error::ApiError,
-    rest::{Call, Created, One},
+    ids::CallId,
+    rest::{Call, Created, List, One},
 };
 use reqwest::{StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use tokio_tungstenite::{
-    connect_async,
-    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
-};
 
+mod live;
 mod remote;
 
 pub(super) use self::remote::Remote;
-use super::Failure;
-use crate::driver::clock;
+use super::{Failure, exit::Exit};
 
-/// How often a lost live socket is opened again without an event in between.
-const RECONNECTS: u32 = 8;
 /// How long one answer may take.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long fetching a recording may take: a long one, over a slow network.
+const RECORDING: Duration = Duration::from_secs(3600);
+
+/// Which server, and with which key.
+#[derive(Debug, Args)]
+pub(super) struct Target {
+    /// Where the server is
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "AGENTPHONE_URL",
+        default_value = "http://127.0.0.1:8080",
+        global = true
+    )]
+    pub(super) url: String,
+    /// The API key
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "AGENTPHONE_KEY",
+        hide_env_values = true,
+        value_parser = NonEmptyStringValueParser::new(),
+        global = true
+    )]
+    key: Option<String>,
+}
+
+impl Target {
+    pub(super) fn client(&self) -> Result<Client, Failure> {
+        let Some(key) = self.key.clone() else {
+            return Err(Failure::usage(
+                "An API key is needed: set AGENTPHONE_KEY, or give --key. `agentphone keys create` makes one."
+                    .into(),
+            ));
+        };
+        Client::new(&self.url, key)
+    }
+}
+
+/// Checks an id before it becomes part of a path.
+pub(super) fn call_id(text: &str) -> Result<CallId, String> {
+    CallId::parse(text)
+        .ok_or_else(|| "this is no id of a call; `agentphone calls` shows them: cl_…".to_owned())
+}
 
 /// One server and one key.
 #[derive(Debug, Clone)]
@@ -50,7 +87,7 @@ impl Client {
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https"))
             .ok_or_else(|| {
-                Failure(format!(
+                Failure::new(format!(
                     "'{url}' is no address of a server. Give one like http://127.0.0.1:8080."
                 ))
             })?;
@@ -70,82 +107,63 @@ impl Client {
         self.send(request).await
     }
 
-    /// Fetches what an absolute address of the server points at, with the key.
+    /// Reads a page of calls; `query` has the parameters, encoded.
+    pub(super) async fn calls(&self, query: &str) -> Result<Answered<List>, Failure> {
+        let request = self.http.get(self.url(&format!("calls?{query}"))?);
+        self.send(request).await
+    }
+
+    /// Ends a call.
+    pub(super) async fn cancel(&self, id: &str, now: bool) -> Result<Answered<One<Call>>, Failure> {
+        let mode = if now { "now" } else { "polite" };
+        let path = format!("calls/{id}/cancel?mode={mode}");
+        self.send(self.http.post(self.url(&path)?)).await
+    }
+
+    /// Answers the question that the agent asks its requester.
+    pub(super) async fn answer_question(
+        &self,
+        id: &str,
+        body: &Value,
+    ) -> Result<Answered<Value>, Failure> {
+        let path = format!("calls/{id}/answers");
+        self.send(self.http.post(self.url(&path)?).json(body)).await
+    }
+
+    /// Writes the recording of a call into a file.
+    pub(super) async fn recording(&self, id: &str, to: &mut std::fs::File) -> Result<(), Failure> {
+        let request = self.http.get(self.url(&format!("calls/{id}/recording"))?);
+        let request = request.header("x-api-key", &self.key).timeout(RECORDING);
+        let mut response = request.send().await.map_err(|error| self.absent(error))?;
+        if !response.status().is_success() {
+            let status = response.status();
+            let body = serde_json::from_slice(&response.bytes().await?);
+            return Err(refused(status, &body.unwrap_or_default()));
+        }
+        while let Some(piece) = response.chunk().await? {
+            to.write_all(&piece)?;
+        }
+        Ok(to.sync_all()?)
+    }
+
+    /// Fetches what an absolute address of the server points at, as anybody can who was given it.
     pub(super) async fn fetch(&self, url: &str) -> Result<Vec<u8>, Failure> {
-        let request = self.http.get(url).header("x-api-key", &self.key);
-        let response = request.send().await?.error_for_status()?;
+        let response = self.http.get(url).send().await?.error_for_status()?;
         Ok(response.bytes().await?.to_vec())
-    }
-
-    /// Follows a call to its end and returns it as the last event shows it.
-    pub(super) async fn follow(
-        &self,
-        id: &str,
-        mut show: impl FnMut(&Numbered),
-    ) -> Result<Call, Failure> {
-        let (mut seen, mut failed) = (0, 0);
-        loop {
-            let before = seen;
-            match self.follow_once(id, &mut seen, &mut show).await {
-                Ok(Some(call)) => return Ok(call),
-                Ok(None) => {}
-                Err(Lost::ForGood(failure)) => return Err(failure),
-                Err(Lost::ForNow(error)) if failed >= RECONNECTS => {
-                    return Err(Failure(format!(
-                        "The live socket of the call is lost: {error}. The call goes on; read it with GET \
-                         {}calls/{id}.",
-                        self.base
-                    )));
-                }
-                Err(Lost::ForNow(_)) => {}
-            }
-            failed = if seen > before { 0 } else { failed + 1 };
-            clock::sleep(Duration::from_millis(200) * failed).await;
-        }
-    }
-
-    /// Follows a call until it ends or the connection does.
-    async fn follow_once(
-        &self,
-        id: &str,
-        seen: &mut u64,
-        show: &mut impl FnMut(&Numbered),
-    ) -> Result<Option<Call>, Lost> {
-        let (mut socket, _) = connect_async(self.live(id, *seen)?).await.map_err(lost)?;
-        while let Some(message) = socket.next().await {
-            let Message::Text(text) = message.map_err(lost)? else {
-                continue;
-            };
-            // A newer server may send what this client does not know.
-            let Ok(event) = serde_json::from_str::<Numbered>(&text) else {
-                continue;
-            };
-            *seen = event.seq.max(*seen);
-            show(&event);
-            if let Event::CallEnded { call } = event.event {
-                return Ok(Some(*call));
-            }
-        }
-        Ok(None)
-    }
-
-    fn live(&self, id: &str, after: u64) -> Result<tungstenite::handshake::client::Request, Lost> {
-        let mut url = self
-            .url(&format!("calls/{id}/live?after={after}"))
-            .map_err(Lost::ForGood)?;
-        let scheme = if url.scheme() == "https" { "wss" } else { "ws" };
-        url.set_scheme(scheme)
-            .map_err(|()| Lost::ForGood(Failure("no such scheme".into())))?;
-        let mut request = url.as_str().into_client_request().map_err(lost)?;
-        let key = HeaderValue::from_str(&self.key).map_err(|_| {
-            Lost::ForGood(Failure("The key has characters that no key has.".into()))
-        })?;
-        request.headers_mut().insert("x-api-key", key);
-        Ok(request)
     }
 
     fn url(&self, path: &str) -> Result<Url, Failure> {
         Ok(self.base.join(path)?)
+    }
+
+    fn absent(&self, error: reqwest::Error) -> Failure {
+        if !error.is_connect() {
+            return error.into();
+        }
+        Failure::new(format!(
+            "No server answers at {}. Start one with `agentphone serve`, or give its address with --url.",
+            self.base
+        ))
     }
 
     /// Sends a request with the key and reads the answer, whatever its status.
@@ -153,19 +171,11 @@ impl Client {
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<(StatusCode, Value), Failure> {
-        let response = request.header("x-api-key", &self.key).send().await.map_err(|error| {
-            if error.is_connect() {
-                Failure(format!(
-                    "No server answers at {}. Start one with `agentphone serve`, or give its address with --url.",
-                    self.base
-                ))
-            } else {
-                error.into()
-            }
-        })?;
+        let request = request.header("x-api-key", &self.key);
+        let response = request.send().await.map_err(|error| self.absent(error))?;
         let status = response.status();
         let raw = serde_json::from_slice(&response.bytes().await?).map_err(|_| {
-            Failure(format!(
+            Failure::new(format!(
                 "{} answered {status} without JSON. Is it agentphone?",
                 self.base
             ))
@@ -182,7 +192,7 @@ impl Client {
             return Err(refused(status, &raw));
         }
         let value = serde_json::from_value(raw.clone()).map_err(|error| {
-            Failure(format!(
+            Failure::new(format!(
                 "{} answered something unexpected: {error}.",
                 self.base
             ))
@@ -191,45 +201,34 @@ impl Client {
     }
 }
 
-/// Why following stopped before the end.
-enum Lost {
-    ForNow(String),
-    ForGood(Failure),
-}
-
-fn lost(error: tungstenite::Error) -> Lost {
-    match error {
-        tungstenite::Error::Http(response) => {
-            let raw = response
-                .body()
-                .as_deref()
-                .and_then(|body| serde_json::from_slice(body).ok());
-            Lost::ForGood(refused(response.status(), &raw.unwrap_or_default()))
-        }
-        error => Lost::ForNow(error.to_string()),
-    }
-}
-
-/// Makes an error answer of the server a sentence.
+/// Makes an error answer of the server a failure.
 fn refused(status: StatusCode, body: &Value) -> Failure {
-    let said = body["error"].as_str().unwrap_or("no reason given");
-    let mut sentence = format!("the server refused ({status}): {said}");
-    if let Ok(ApiError {
-        buy_credits_url: Some(url),
-        ..
-    }) = read_error(body)
-    {
-        sentence += &format!(" {url}");
-    }
-    Failure(sentence)
+    Failure::refused(&format!("the server refused ({status})"), body)
 }
 
-fn read_error(body: &Value) -> Result<ApiError, serde_json::Error> {
-    let mut fields = body.clone();
-    if let Some(fields) = fields.as_object_mut()
-        && let Some(sentence) = fields.remove("error")
-    {
-        fields.insert("message".into(), sentence);
+impl Failure {
+    /// Makes an error of the interface a failure; `what` says whose.
+    fn refused(what: &str, body: &Value) -> Self {
+        let said = body["error"].as_str().unwrap_or("no reason given");
+        let mut sentence = format!("{what}: {said}");
+        if let Some(url) = body["buy_credits_url"].as_str() {
+            sentence += &format!(" {url}");
+        }
+        let own = |body: &Value| {
+            let mut body = body.clone();
+            if let Some(fields) = body.as_object_mut() {
+                // Of the answer to a command on a live socket.
+                fields.remove("id");
+                if fields.get("type") == Some(&"error".into()) {
+                    fields.remove("type");
+                }
+            }
+            body
+        };
+        Self {
+            sentence,
+            refusal: body["error"].is_string().then(|| own(body)),
+            exit: Exit::Failed,
+        }
     }
-    serde_json::from_value(fields)
 }

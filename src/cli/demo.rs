@@ -7,7 +7,14 @@ use clap::Args;
 use protocol::{ids::KeyMode, rest::Call};
 use serde_json::json;
 
-use super::{Failure, Place, call::watch, client::Client, complain, log, render::achieved, say};
+use super::{
+    Failure, Place,
+    client::Client,
+    complain,
+    exit::Exit,
+    log, say,
+    watch::{Show, Watched, watch},
+};
 use crate::{
     admin::Wish,
     app::App,
@@ -26,6 +33,25 @@ pub(super) struct Command {
     /// The scenario that plays the callee
     #[arg(long, value_name = "NAME")]
     scenario: Option<String>,
+    /// Print the ended call as JSON to standard output, and everything else to standard error
+    #[arg(long)]
+    json: bool,
+}
+
+/// Where the demo tells what it does.
+#[derive(Clone, Copy)]
+struct Teller {
+    json: bool,
+}
+
+impl Teller {
+    fn say(self, line: &str) {
+        if self.json {
+            complain(line);
+        } else {
+            say(line);
+        }
+    }
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
@@ -45,20 +71,16 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         .tempdir()?
         .keep();
     let app = App::start(&config, &data).await?;
-    say(&format!(
+    let teller = Teller { json: command.json };
+    teller.say(&format!(
         "listening on http://{}, data in {}",
         app.address(),
         data.display()
     ));
-    let done = clock::timeout(LIMIT, call(&app, &config, command.scenario)).await;
+    let done = clock::timeout(LIMIT, call(&app, &config, command.scenario, teller)).await;
     let status = match done {
-        Some(Ok(true)) => Ok(ExitCode::SUCCESS),
-        Some(Ok(false)) => {
-            complain("The objective was not achieved.");
-            Ok(ExitCode::FAILURE)
-        }
-        Some(Err(failure)) => Err(failure),
-        None => Err(Failure(format!(
+        Some(done) => done.map(Into::into),
+        None => Err(Failure::new(format!(
             "the call did not end within {} s",
             LIMIT.as_secs()
         ))),
@@ -67,8 +89,13 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     status
 }
 
-/// Makes the call by HTTP and returns whether its objective was achieved.
-async fn call(app: &App, config: &Config, scenario: Option<String>) -> Result<bool, Failure> {
+/// Makes the call by HTTP and returns how the demo ends with it.
+async fn call(
+    app: &App,
+    config: &Config,
+    scenario: Option<String>,
+    teller: Teller,
+) -> Result<Exit, Failure> {
     let wish = Wish::plain(KeyMode::Live);
     let issued = app
         .tools()
@@ -79,31 +106,45 @@ async fn call(app: &App, config: &Config, scenario: Option<String>) -> Result<bo
         "objective": "Book a table for 2 at 7pm",
         "business_name": "Nopa",
     });
-    say(&format!("POST {}/api/v1/calls {body}", app.public_url()));
+    teller.say(&format!("POST {}/api/v1/calls {body}", app.public_url()));
     if let Some(scenario) = scenario {
         body["scenario"] = scenario.into();
     }
     let created = client.create(&body).await?;
-    say(&format!("202 {}\n", created.raw));
+    teller.say(&format!("202 {}\n", created.raw));
     let id = created.value.data.call_id;
-    watch(&client, id.as_str(), false).await?;
+    let show = match teller.json {
+        true => Show::Aside,
+        false => Show::Here,
+    };
+    if let Watched::Left = watch(&client, id.as_str(), show).await? {
+        return Ok(Exit::Left);
+    }
     let ended = client.call(id.as_str()).await?;
-    say(&format!("\nGET {}/api/v1/calls/{id}", app.public_url()));
-    say(&serde_json::to_string_pretty(&ended.raw)?);
-    recording(app, &client, &ended.value.data).await?;
-    served_by(config).await;
-    Ok(achieved(&ended.value.data))
+    teller.say(&format!("\nGET {}/api/v1/calls/{id}", app.public_url()));
+    if teller.json {
+        say(&ended.raw.to_string());
+    } else {
+        say(&serde_json::to_string_pretty(&ended.raw)?);
+    }
+    recording(app, &client, &ended.value.data, teller).await?;
+    served_by(config, teller).await;
+    let exit = Exit::of(&ended.value.data);
+    if exit != Exit::Done {
+        complain("The objective was not achieved.");
+    }
+    Ok(exit)
 }
 
 /// Fetches the recording by its link, as a client would, and says where the file lies.
-async fn recording(app: &App, client: &Client, call: &Call) -> Result<(), Failure> {
+async fn recording(app: &App, client: &Client, call: &Call, teller: Teller) -> Result<(), Failure> {
     let Some(url) = &call.recording_url else {
-        say("\nrecording: none was made");
+        teller.say("\nrecording: none was made");
         return Ok(());
     };
     let bytes = client.fetch(url).await?;
     let file = app.recording(call.call_id.as_str());
-    say(&format!(
+    teller.say(&format!(
         "\nrecording: {} ({} KiB, agent left, callee right)",
         file.display(),
         bytes.len() >> 10
@@ -111,10 +152,10 @@ async fn recording(app: &App, client: &Client, call: &Call) -> Result<(), Failur
     Ok(())
 }
 
-async fn served_by(config: &Config) {
-    say("\nserved by:");
+async fn served_by(config: &Config, teller: Teller) {
+    teller.say("\nserved by:");
     for part in config.parts(Check::Local).await {
         let state = part.state.unwrap_or_else(|problem| problem);
-        say(&format!("  {:<16}{state}", part.role));
+        teller.say(&format!("  {:<16}{state}", part.role));
     }
 }

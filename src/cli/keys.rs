@@ -2,14 +2,17 @@
 
 use std::process::ExitCode;
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
 use protocol::{ids::KeyMode, rest::Scopes};
 
+use serde_json::json;
+
 use super::{
     Failure, Place,
-    admin::{carry_out, columns, day},
-    complain, open_folder, say,
+    admin::{carry_out, day},
+    complain, open_folder, say, table,
+    terminal::{Output, data},
 };
 use crate::{
     admin::{Answer, KeyLine, Request},
@@ -17,8 +20,16 @@ use crate::{
     store::KeyId,
 };
 
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+enum Action {
     /// Make a key and print it; it cannot be shown again
     Create {
         #[command(flatten)]
@@ -105,8 +116,8 @@ fn when(text: &str) -> Result<When, String> {
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let (place, request) = match command {
-        Command::Create {
+    let (place, request) = match command.action {
+        Action::Create {
             place,
             account,
             name,
@@ -118,7 +129,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             let now = clock::wall();
             let expires_at = expires.map(|expires| expires.moment(now));
             if expires_at.is_some_and(|end| end <= now) {
-                return Err(Failure(
+                return Err(Failure::new(
                     "--expires lies in the past; the key would never work.".into(),
                 ));
             }
@@ -131,16 +142,31 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             };
             (place, create)
         }
-        Command::List { place } => (place, Request::ListKeys),
-        Command::Rename { id, name, place } => {
+        Action::List { place } => (place, Request::ListKeys),
+        Action::Rename { id, name, place } => {
             let id = KeyId(id);
             (place, Request::RenameKey { id, name })
         }
-        Command::Revoke { id, place } => (place, Request::RevokeKey { id: KeyId(id) }),
+        Action::Revoke { id, place } => (place, Request::RevokeKey { id: KeyId(id) }),
     };
     let config = place.config()?;
-    show(carry_out(&config, &open_folder(&config)?, request).await?);
+    let answer = carry_out(&config, &open_folder(&config)?, request).await?;
+    if command.output.json {
+        print_json(answer);
+    } else {
+        show(answer);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn print_json(answer: Answer) {
+    match answer {
+        Answer::Created(issued) => data(issued),
+        Answer::Keys { keys } => data(keys),
+        Answer::Revoked { id } => data(json!({ "id": id, "revoked": true })),
+        Answer::Renamed { id } => data(json!({ "id": id, "renamed": true })),
+        _ => {}
+    }
 }
 
 /// Prints an answer. The key alone goes to standard output, so that `KEY=$(agentphone keys create)` works.
@@ -160,14 +186,14 @@ fn show(answer: Answer) {
         Answer::Keys { keys } if keys.is_empty() => {
             complain("There are no keys. Make one with `agentphone keys create`.");
         }
-        Answer::Keys { keys } => table(&keys),
+        Answer::Keys { keys } => print(&keys),
         Answer::Revoked { id } => complain(&format!("{id} is revoked.")),
         Answer::Renamed { id } => complain(&format!("{id} has its new name.")),
         _ => {}
     }
 }
 
-fn table(keys: &[KeyLine]) {
+fn print(keys: &[KeyLine]) {
     let heading = [
         "ID", "KEY", "ACCOUNT", "CREDITS", "MADE", "USED", "STATE", "SCOPES", "NAME",
     ];
@@ -192,9 +218,7 @@ fn table(keys: &[KeyLine]) {
             key.name.clone(),
         ]
     }));
-    for line in columns(&rows) {
-        say(&line);
-    }
+    table::print(&rows);
 }
 
 #[cfg(test)]

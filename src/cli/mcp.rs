@@ -9,43 +9,29 @@ use std::sync::Arc;
 
 use super::{
     Failure,
-    client::{Client, Remote},
+    client::{Remote, Target},
 };
 use crate::mcp::Server;
 
 /// See `agentphone mcp --help`.
 #[derive(Debug, Args)]
 pub(super) struct Command {
-    /// The address of the server
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "AGENTPHONE_URL",
-        default_value = "http://127.0.0.1:8080"
-    )]
-    url: String,
-    /// The API key
-    #[arg(
-        long,
-        value_name = "KEY",
-        env = "AGENTPHONE_API_KEY",
-        hide_env_values = true
-    )]
-    key: String,
+    #[command(flatten)]
+    target: Target,
 }
 
 /// Serves until standard input ends.
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let client = Client::new(&command.url, command.key)?;
+    let client = command.target.client()?;
     let server = Server::new(Arc::new(Remote::new(client)));
     let running = server.serve(stdio_pipes()).await.map_err(|error| {
-        Failure(format!(
+        Failure::new(format!(
             "The client did not begin as the protocol wants: {error}."
         ))
     })?;
     running
         .waiting()
         .await
-        .map_err(|error| Failure(error.to_string()))?;
+        .map_err(|error| Failure::new(error.to_string()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -6,17 +6,30 @@ use std::{
     process::ExitCode,
 };
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::{Failure, Place, complain, data_dir, say};
+use serde_json::json;
+
+use super::{
+    Failure, Place, complain, data_dir, say,
+    terminal::{Output, data},
+};
 use crate::{
     config::Config,
     provider::whisper::models::{self, Checksum, DEFAULT_URL, KNOWN, Progress},
 };
 
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+enum Action {
     /// List the models that can be pulled, and those that are here
     List {
         #[command(flatten)]
@@ -47,15 +60,24 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    match command {
-        Command::List { place } => list(&place.config()?),
-        Command::Pull {
+    let output = command.output;
+    match command.action {
+        Action::List { place } => list(&place.config()?, output),
+        Action::Pull {
             name,
             sha256,
             url,
             place,
-        } => pull(&place.config()?, &name, sha256.as_deref(), url).await,
-        Command::Verify { names, place } => verify(&place.config()?, names),
+        } => {
+            let file = pull(&place.config()?, &name, sha256.as_deref(), url).await?;
+            if output.json {
+                data(json!({ "name": name, "file": file }));
+            } else {
+                say(&format!("{}", file.display()));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Action::Verify { names, place } => verify(&place.config()?, names, output),
     }
 }
 
@@ -63,27 +85,41 @@ fn folder(config: &Config) -> PathBuf {
     Config::models_folder(&data_dir(config))
 }
 
-fn list(config: &Config) -> Result<ExitCode, Failure> {
+fn list(config: &Config, output: Output) -> Result<ExitCode, Failure> {
     let folder = folder(config);
     let mut here = here(&folder)?;
     let chosen = config.whisper_model();
-    let line = |name: &str, size: String| {
+    let mut models: Vec<_> = KNOWN
+        .iter()
+        .map(|known| (known.name.to_owned(), u64::from(known.mebibytes)))
+        .collect();
+    here.retain(|name| KNOWN.iter().all(|known| known.name != name));
+    models.extend(here.into_iter().map(|name| {
+        let size = fs::metadata(models::path(&folder, &name)).map_or(0, |file| file.len());
+        (name, size >> 20)
+    }));
+    let found = |name: &str| {
         let file = models::path(&folder, name);
-        let state = match (file.is_file(), file == chosen) {
+        (file.is_file(), file == chosen)
+    };
+    if output.json {
+        let model = |(name, mebibytes): &(String, u64)| {
+            let (here, configured) = found(name);
+            json!({ "name": name, "mebibytes": mebibytes, "here": here, "configured": configured })
+        };
+        let models: Vec<_> = models.iter().map(model).collect();
+        data(json!({ "folder": folder, "models": models }));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (name, mebibytes) in &models {
+        let state = match found(name) {
             (true, true) => "here, in use when stt.providers names \"whisper\"",
             (true, false) => "here",
             (false, true) => "configured, and not here",
             (false, false) => "",
         };
+        let size = format!("{mebibytes} MiB");
         say(format!("{name:<22}{size:>9}  {state}").trim_end());
-    };
-    for known in KNOWN {
-        here.retain(|name| name != known.name);
-        line(known.name, format!("{} MiB", known.mebibytes));
-    }
-    for name in here {
-        let size = fs::metadata(models::path(&folder, &name)).map_or(0, |file| file.len());
-        line(&name, format!("{} MiB", size >> 20));
     }
     say(&format!("in {}", folder.display()));
     Ok(ExitCode::SUCCESS)
@@ -95,7 +131,7 @@ fn here(folder: &Path) -> Result<Vec<String>, Failure> {
         Ok(files) => files,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => {
-            return Err(Failure(format!(
+            return Err(Failure::new(format!(
                 "{} cannot be read: {error}.",
                 folder.display()
             )));
@@ -116,20 +152,20 @@ async fn pull(
     name: &str,
     sha256: Option<&str>,
     url: Option<String>,
-) -> Result<ExitCode, Failure> {
+) -> Result<PathBuf, Failure> {
     // A name becomes part of a path and of an address.
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty() || name.starts_with('.') || !name.chars().all(plain) {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "\"{name}\" is no name of a model; `agentphone models list` shows some."
         )));
     }
     let folder = folder(config);
     let file = models::path(&folder, name);
     let wanted = match sha256 {
-        Some(hex) => Checksum::sha256(hex).map_err(Failure)?,
+        Some(hex) => Checksum::sha256(hex).map_err(Failure::new)?,
         None => models::checksum(&file).ok_or_else(|| {
-            Failure(format!("No checksum of \"{name}\" is known; say which it must have with --sha256, or choose one of `agentphone models list`."))
+            Failure::new(format!("No checksum of \"{name}\" is known; say which it must have with --sha256, or choose one of `agentphone models list`."))
         })?,
     };
     let set = |url: &String| !url.is_empty();
@@ -147,12 +183,10 @@ async fn pull(
     });
     let pulled = pulled.await;
     bar.finish_and_clear();
-    let file = pulled.map_err(|problem| Failure(format!("{problem}.")))?;
-    say(&format!("{}", file.display()));
-    Ok(ExitCode::SUCCESS)
+    pulled.map_err(|problem| Failure::new(format!("{problem}.")))
 }
 
-fn verify(config: &Config, names: Vec<String>) -> Result<ExitCode, Failure> {
+fn verify(config: &Config, names: Vec<String>, output: Output) -> Result<ExitCode, Failure> {
     let folder = folder(config);
     let names = if names.is_empty() {
         here(&folder)?
@@ -160,25 +194,32 @@ fn verify(config: &Config, names: Vec<String>) -> Result<ExitCode, Failure> {
         names
     };
     if names.is_empty() {
-        return Err(Failure(format!(
+        return Err(Failure::new(format!(
             "There is no model in {}; `agentphone models pull base.en` gets one.",
             folder.display()
         )));
     }
     let mut all_good = true;
+    let mut verified = Vec::new();
     for name in names {
         let file = models::path(&folder, &name);
         let bar = bar();
         bar.set_length(fs::metadata(&file).map_or(0, |file| file.len()));
         let found = models::verify(&file, |count| bar.inc(count));
         bar.finish_and_clear();
+        let (Ok(what) | Err(what)) = &found;
+        verified.push(json!({ "name": name, "whole": found.is_ok(), "found": what }));
         match found {
+            Ok(_) if output.json => {}
             Ok(what) => say(&format!("ok       {name}: {what}")),
             Err(problem) => {
                 all_good = false;
                 complain(&format!("damaged  {name}: {problem}"));
             }
         }
+    }
+    if output.json {
+        data(verified);
     }
     Ok(if all_good {
         ExitCode::SUCCESS

@@ -1,20 +1,28 @@
-//! Live events of one call as lines of text: what both sides say while they say it, how long answers took, and
-//! how it ended. On a terminal the line that is being spoken is redrawn in place; elsewhere (a file, a build log)
-//! every step is a line of its own.
+//! Live events of one call as text: what both sides say while they say it, what was cut off, where the time before each
+//! answer went, and how it ended. On a terminal what is being spoken, and the state of the call, are redrawn in place below
+//! what is said for good; elsewhere (a file, a build log) every step is a line of its own.
 //!
-//! Text in, text out: nothing here reads a socket or writes to a screen.
+//! Text in, text out: nothing here reads a socket or a clock, or writes to a screen.
 
 use std::collections::BTreeMap;
 
 use protocol::{
     control::{Event, Numbered, SpokenWord, WordState},
-    rest::{Call, Outcome, Speaker, TurnLatency},
+    rest::{Call, Speaker, Status},
+};
+use unicode_width::UnicodeWidthStr;
+
+mod latency;
+mod summary;
+
+pub(super) use self::summary::summary;
+use super::{
+    table::{cut, tail, wrap},
+    terminal::plain,
 };
 
 /// Where a log gets a line for words that are not final, at most every so many words of the agent.
 const LOG_EVERY: usize = 4;
-/// What moves to the start of the line and empties it.
-const CLEAR: &str = "\r\x1b[2K";
 /// Width of what stands before the words.
 const MARGIN: usize = 17;
 
@@ -38,6 +46,11 @@ pub(super) struct Renderer {
     /// The newest clause that was printed for good.
     printed: Option<(u32, u16)>,
     introduced: bool,
+    /// Whether it was said what the parts of a latency bar are.
+    explained: bool,
+    state: State,
+    /// What stands below what is said for good, and is drawn anew.
+    drawn: String,
 }
 
 #[derive(Debug)]
@@ -50,6 +63,17 @@ struct Said {
     logged: usize,
 }
 
+/// What the line at the bottom tells.
+#[derive(Debug, Default)]
+struct State {
+    status: Option<Status>,
+    answered_ms: Option<u64>,
+    thinks: bool,
+    asks: bool,
+    /// The newest time that is known.
+    t_ms: u64,
+}
+
 impl Renderer {
     pub(super) fn new(style: Style) -> Self {
         Self {
@@ -58,11 +82,43 @@ impl Renderer {
             agent: BTreeMap::new(),
             printed: None,
             introduced: false,
+            explained: false,
+            state: State::default(),
+            drawn: String::new(),
+        }
+    }
+
+    /// The terminal is so wide now.
+    pub(super) fn resize(&mut self, width: usize) {
+        if let Some(terminal) = &mut self.style.terminal {
+            *terminal = width;
         }
     }
 
     /// Returns what to write for this event.
     pub(super) fn event(&mut self, numbered: &Numbered) -> String {
+        self.state.take(numbered);
+        let erased = self.erase();
+        let lines = self.lines(numbered);
+        erased + &lines + &self.draw()
+    }
+
+    /// Returns what to write when the call's time is `t_ms`.
+    pub(super) fn tick(&mut self, t_ms: u64) -> String {
+        self.state.t_ms = self.state.t_ms.max(t_ms);
+        if self.below() == self.drawn {
+            return String::new();
+        }
+        self.erase() + &self.draw()
+    }
+
+    /// Returns what to write when nothing more will be drawn.
+    pub(super) fn leave(&mut self) -> String {
+        self.erase()
+    }
+
+    /// Returns the lines for good that an event brings.
+    fn lines(&mut self, numbered: &Numbered) -> String {
         let t_ms = numbered.t_ms;
         match &numbered.event {
             Event::Snapshot { call } => self.introduce(call),
@@ -85,7 +141,7 @@ impl Renderer {
                 self.settle_callee()
                     + &self.note(t_ms, "went on speaking: that was no interruption")
             }
-            Event::TurnLatency { latency, .. } => self.note(t_ms, &latency_text(latency)),
+            Event::TurnLatency { latency, .. } => self.latency(t_ms, latency),
             Event::Dtmf { key, from } => {
                 let who = if *from == Speaker::Agent {
                     "agent"
@@ -152,14 +208,9 @@ impl Renderer {
         };
         let mut said = self.callee.take().unwrap_or_else(fresh);
         let words = text.split_whitespace().count();
-        let due = if self.style.terminal.is_some() {
-            said.text != text
-        } else {
-            words > said.logged
-        };
         let mut out = String::new();
-        if due {
-            out = self.growing(said.t_ms, "Host", text, "");
+        if self.style.terminal.is_none() && words > said.logged {
+            out = log_line(said.t_ms, "Host", text);
             said.logged = words;
         }
         text.clone_into(&mut said.text);
@@ -170,7 +221,7 @@ impl Renderer {
     /// Prints the callee's words for good.
     fn settle_callee(&mut self) -> String {
         match self.callee.take() {
-            Some(said) => self.spoken(said.t_ms, "Host", &said.text, ""),
+            Some(said) => self.spoken(said.t_ms, "Host", &said.text, None),
             None => String::new(),
         }
     }
@@ -206,96 +257,158 @@ impl Renderer {
         if heard == words.len() {
             self.agent.remove(&id);
             self.printed = Some(id);
-            return out + &self.spoken(begun, "Agent", text, "");
+            return out + &self.spoken(begun, "Agent", text, None);
         }
-        let due = self.style.terminal.is_some() || heard >= said.logged + LOG_EVERY;
-        if due {
+        if self.style.terminal.is_none() && heard >= said.logged + LOG_EVERY {
             said.logged = heard;
-            let split = |from: usize, to: usize| {
-                words[from..to]
-                    .iter()
-                    .map(|word| word.text.as_str())
-                    .collect::<Vec<_>>()
-                    .join(" ")
-            };
-            out += &self.growing(
-                begun,
-                "Agent",
-                &split(0, heard.max(1)),
-                &split(heard.max(1), words.len()),
-            );
+            let heard: Vec<_> = words.iter().take(heard).map(|w| w.text.as_str()).collect();
+            out += &log_line(begun, "Agent", &heard.join(" "));
         }
         out
     }
 
     fn interrupted(&mut self, t_ms: u64) -> String {
+        let mut out = self.cut_off();
+        out += &self.note(t_ms, "the agent was interrupted");
+        out
+    }
+
+    /// Prints for good what was heard of the clauses under way.
+    fn cut_off(&mut self) -> String {
         let mut out = String::new();
-        let cut = std::mem::take(&mut self.agent);
-        for (id, said) in cut {
+        for (id, said) in std::mem::take(&mut self.agent) {
             self.printed = Some(id);
             if said.heard > 0 {
-                let words: Vec<&str> = said.text.split_whitespace().take(said.heard).collect();
-                out += &self.spoken(said.t_ms, "Agent", &words.join(" "), " —");
+                let words: Vec<&str> = said.text.split_whitespace().collect();
+                let (heard, rest) = words.split_at(said.heard.min(words.len()));
+                out += &self.spoken(said.t_ms, "Agent", &heard.join(" "), Some(&rest.join(" ")));
             }
         }
-        out + &self.note(t_ms, "the agent was interrupted")
+        out
     }
 
     fn ended(&mut self, call: &Call) -> String {
-        let mut out = self.settle_callee();
-        for said in std::mem::take(&mut self.agent)
-            .into_values()
-            .filter(|said| said.heard > 0)
-        {
-            let words: Vec<&str> = said.text.split_whitespace().take(said.heard).collect();
-            out += &self.spoken(said.t_ms, "Agent", &words.join(" "), " —");
-        }
-        if self.style.terminal.is_some() {
-            out += CLEAR;
-        }
+        let out = self.settle_callee() + &self.cut_off();
         out + &summary(call)
     }
 
-    /// A line for good with the words of one side.
-    fn spoken(&self, t_ms: u64, who: &str, text: &str, cut: &str) -> String {
-        let clear = self.clear();
-        let colour = if who == "Agent" { "36" } else { "33" };
-        let who = self.paint(colour, &format!("{who:<6}"));
-        format!("{clear}{:>8}  {who} {}{cut}\n", clock(t_ms), plain(text))
+    /// A line for good with the words of one side; `lost` is what was cut off behind them.
+    fn spoken(&self, t_ms: u64, who: &str, text: &str, lost: Option<&str>) -> String {
+        let mut text = plain(text);
+        if lost.is_some() {
+            text += " —";
+        }
+        let indent = " ".repeat(MARGIN);
+        let room = self
+            .style
+            .terminal
+            .map(|width| width.saturating_sub(MARGIN + 1));
+        let lines = match room {
+            Some(room) => wrap(&text, room.max(20)),
+            None => vec![text],
+        };
+        let mut text = lines.join(&format!("\n{indent}"));
+        // Only where it can be seen that it was not heard: dim, and struck through.
+        if let (Some(lost), Some(room), true) = (lost, room, self.style.colour) {
+            let left = room.saturating_sub(lines.last().map_or(0, |line| line.width()) + 1);
+            if left > 3 && !lost.is_empty() {
+                text += &format!(" {}", self.paint("2;9", &cut(&plain(lost), left)));
+            }
+        }
+        let who = self.paint(colour_of(who), &format!("{who:<6}"));
+        format!("{:>8}  {who} {text}\n", clock(t_ms))
     }
 
     /// A line about the call.
     fn note(&self, t_ms: u64, text: &str) -> String {
         let text = self.paint("2", &format!("{:>8}  · {}", clock(t_ms), plain(text)));
-        format!("{}{text}\n", self.clear())
+        format!("{text}\n")
     }
 
-    /// A line that will be replaced: `now` is said, `next` will be.
-    fn growing(&self, t_ms: u64, who: &str, now: &str, next: &str) -> String {
-        let (now, next) = (plain(now), plain(next));
+    /// Takes what was drawn below the lines for good off the terminal.
+    fn erase(&mut self) -> String {
+        let drawn = std::mem::take(&mut self.drawn);
+        match drawn.lines().count() {
+            0 => String::new(),
+            1 => "\r\x1b[J".into(),
+            lines => format!("\r\x1b[{}A\x1b[J", lines - 1),
+        }
+    }
+
+    fn draw(&mut self) -> String {
+        self.drawn = self.below();
+        self.drawn.clone()
+    }
+
+    /// Returns what is being spoken, and how the call stands.
+    fn below(&self) -> String {
         let Some(width) = self.style.terminal else {
-            return format!("{:>8}  {who:<6} … {now}\n", clock(t_ms));
+            return String::new();
         };
-        let room = width.saturating_sub(MARGIN + 2).max(20);
+        let over = self.state.status.is_none_or(Status::is_final);
+        if over {
+            return String::new();
+        }
+        let mut lines = Vec::new();
+        if let Some(said) = &self.callee {
+            lines.push(self.growing(width, said, "Host"));
+        }
+        lines.extend(
+            self.agent
+                .values()
+                .map(|said| self.growing(width, said, "Agent")),
+        );
+        lines.push(self.bottom(width));
+        lines.join("\n")
+    }
+
+    /// A line that will be drawn anew: the words so far, and, dim, those that follow.
+    fn growing(&self, width: usize, said: &Said, who: &str) -> String {
+        let words: Vec<&str> = said.text.split_whitespace().collect();
+        let agent = who == "Agent";
+        let now = if agent {
+            said.heard.max(1).min(words.len())
+        } else {
+            words.len()
+        };
+        let (now, next) = words.split_at(now);
+        let (now, next) = (plain(&now.join(" ")), plain(&next.join(" ")));
+        let room = width.saturating_sub(MARGIN + 1);
         // The newest words matter most: a long line loses its beginning.
-        let count = now.chars().count();
-        let now: String = now.chars().skip(count.saturating_sub(room)).collect();
-        let left = room.saturating_sub(count);
-        let next: String = next.chars().take(left.saturating_sub(1)).collect();
+        let now = tail(&now, room);
+        let next = cut(&next, room.saturating_sub(now.width() + 1));
         let next = if next.is_empty() {
             next
         } else {
             self.paint("2", &format!(" {next}"))
         };
-        format!("{CLEAR}{:>8}  {who:<6} {now}{next}", clock(t_ms))
+        let who = self.paint(colour_of(who), &format!("{who:<6}"));
+        format!("{:>8}  {who} {now}{next}", clock(said.t_ms))
     }
 
-    fn clear(&self) -> &'static str {
-        if self.style.terminal.is_some() {
-            CLEAR
+    /// The last line: how the call stands, for how long, and whose turn it is.
+    fn bottom(&self, width: usize) -> String {
+        let state = &self.state;
+        let status = state.status.map_or("", Status::as_str).replace('_', " ");
+        let since = state.answered_ms.unwrap_or(0);
+        let seconds = state.t_ms.saturating_sub(since) / 1000;
+        let who = if state.asks {
+            " · the agent asks you: answer with `agentphone calls answer`"
+        } else if self.callee.is_some() && !self.agent.is_empty() {
+            " · both speak"
+        } else if self.callee.is_some() {
+            " · the host speaks"
+        } else if !self.agent.is_empty() {
+            " · the agent speaks"
+        } else if state.thinks {
+            " · the agent thinks"
+        } else if state.status == Some(Status::InProgress) {
+            " · nobody speaks"
         } else {
             ""
-        }
+        };
+        let text = format!("{status} {}:{:02}{who}", seconds / 60, seconds % 60);
+        self.paint("7", &cut(&format!(" {text} "), width.saturating_sub(1)))
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
@@ -307,75 +420,55 @@ impl Renderer {
     }
 }
 
-/// Takes from a text what could move the cursor or change the terminal: it came over the network.
-fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+impl State {
+    fn take(&mut self, numbered: &Numbered) {
+        match &numbered.event {
+            Event::Snapshot { call } => {
+                // One that is over tells how it was: with the time of its events, and not that of today.
+                if call.status.is_final() {
+                    return;
+                }
+                self.status = Some(call.status);
+                let answered = call
+                    .started_at
+                    .map(|at| at.unix_ms() - call.created_at.unix_ms());
+                self.answered_ms = answered.and_then(|ms| u64::try_from(ms).ok());
+            }
+            Event::CallStatus { status } => {
+                self.status = Some(*status);
+                if *status == Status::InProgress {
+                    self.answered_ms = Some(numbered.t_ms);
+                }
+            }
+            Event::AgentThinking { .. } => self.thinks = true,
+            Event::AgentSpeech { words, .. }
+                if words.iter().any(|word| word.state >= WordState::Sent) =>
+            {
+                self.thinks = false;
+            }
+            Event::CalleePartial { .. } | Event::TurnInterrupted { .. } => self.thinks = false,
+            Event::Question { .. } => self.asks = true,
+            Event::QuestionClosed { .. } => self.asks = false,
+            Event::CallEnded { call } => self.status = Some(call.status),
+            _ => {}
+        }
+        self.t_ms = self.t_ms.max(numbered.t_ms);
+    }
+}
+
+fn colour_of(who: &str) -> &'static str {
+    if who == "Agent" { "36" } else { "33" }
+}
+
+/// A step of a log: words that may grow.
+fn log_line(t_ms: u64, who: &str, text: &str) -> String {
+    format!("{:>8}  {who:<6} … {}\n", clock(t_ms), plain(text))
 }
 
 /// Returns minutes, seconds and tenths since the call was created.
 fn clock(t_ms: u64) -> String {
     let tenths = t_ms / 100;
     format!("{}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
-}
-
-fn latency_text(latency: &TurnLatency) -> String {
-    let s = |ms: u64| format!("{}.{:02}", ms / 1000, ms % 1000 / 10);
-    format!(
-        "answered after {} s: end of turn {}, words {}, thought {}, voice {}, line {}",
-        s(latency.felt_silence_ms),
-        s(latency.end_of_turn_ms),
-        s(latency.words_ms),
-        s(latency.first_token_ms),
-        s(latency.first_sound_ms),
-        s(latency.wire_ms)
-    )
-}
-
-fn summary(call: &Call) -> String {
-    let mut out = String::from("\n");
-    let mut row = |name: &str, text: &str| out += &format!("{name:<10}{}\n", plain(text));
-    let how = match (&call.failure, call.end_reason) {
-        (Some(failure), _) => format!(": {}", failure.message),
-        (None, Some(reason)) => format!(", {}", reason.as_str().replace('_', " ")),
-        (None, None) => String::new(),
-    };
-    row(
-        "status",
-        &format!("{}{how}", call.status.as_str().replace('_', " ")),
-    );
-    if let Some(outcome) = call.outcome {
-        let details = call
-            .outcome_details
-            .as_deref()
-            .map_or_else(String::new, |text| format!(": {text}"));
-        row(
-            "outcome",
-            &format!("{}{details}", outcome.as_str().replace('_', " ")),
-        );
-    }
-    if let Some(summary) = &call.summary {
-        row("summary", summary);
-    }
-    if let Some(seconds) = call.duration_seconds {
-        row("duration", &format!("{seconds} s"));
-    }
-    if let Some(metrics) = call.metrics.as_ref().filter(|metrics| metrics.answers > 0) {
-        row(
-            "silence",
-            &format!(
-                "before an answer {} ms in the middle, {} ms at the 95th percentile",
-                metrics.felt_silence_ms.p50, metrics.felt_silence_ms.p95
-            ),
-        );
-    }
-    out
-}
-
-/// Returns whether the call did what it was made for.
-pub(super) fn achieved(call: &Call) -> bool {
-    call.outcome == Some(Outcome::Achieved)
 }
 
 #[cfg(test)]

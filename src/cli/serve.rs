@@ -53,7 +53,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     );
     tokio::select! {
         () = app.stop() => Ok(ExitCode::SUCCESS),
-        () = stop.wait() => Err(Failure("stopped at once; calls that were running end as interrupted at the \
+        () = stop.wait() => Err(Failure::new("stopped at once; calls that were running end as interrupted at the \
                                          next start.".into())),
     }
 }

@@ -2,13 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use reqwest::Url;
+use serde_json::json;
 
 use super::{
     Failure, Place,
-    admin::{carry_out, columns},
-    complain, open_folder, say,
+    admin::carry_out,
+    complain, open_folder, say, table,
+    terminal::{Output, data},
 };
 use crate::{
     admin::{
@@ -18,8 +20,16 @@ use crate::{
     store::Delivery,
 };
 
+#[derive(Debug, Args)]
+pub(super) struct Command {
+    #[command(subcommand)]
+    action: Action,
+    #[command(flatten)]
+    output: Output,
+}
+
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+enum Action {
     /// Show where an account wants its webhooks, and the secret with which they are signed
     Show {
         #[command(flatten)]
@@ -64,8 +74,8 @@ pub(super) enum Command {
     },
 }
 
-#[derive(Debug, clap::Args)]
-pub(super) struct Whose {
+#[derive(Debug, Args)]
+struct Whose {
     /// The account's name
     #[arg(long, value_name = "NAME")]
     account: String,
@@ -75,7 +85,7 @@ pub(super) struct Whose {
 
 /// How far an event has come.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum State {
+enum State {
     Waiting,
     Delivered,
     GivenUp,
@@ -92,27 +102,27 @@ impl From<State> for Delivery {
 }
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let (place, requests) = match command {
-        Command::Show { whose } => (
+    let (place, requests) = match command.action {
+        Action::Show { whose } => (
             whose.place,
             vec![Request::Show {
                 account: whose.account,
             }],
         ),
-        Command::Set { whose, url } => {
+        Action::Set { whose, url } => {
             let request = Request::Set {
                 account: whose.account,
                 url: address(&url)?,
             };
             (whose.place, vec![request])
         }
-        Command::Rotate { whose } => (
+        Action::Rotate { whose } => (
             whose.place,
             vec![Request::Rotate {
                 account: whose.account,
             }],
         ),
-        Command::List {
+        Action::List {
             place,
             account,
             call,
@@ -127,7 +137,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             };
             (place, vec![request])
         }
-        Command::Resend { ids, place } => {
+        Action::Resend { ids, place } => {
             let requests = ids.into_iter().map(|id| Request::Resend { id });
             (place, requests.collect())
         }
@@ -137,7 +147,11 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     for request in requests {
         let request = admin::Request::Webhooks(request);
         if let admin::Answer::Webhooks(answer) = carry_out(&config, &folder, request).await? {
-            show(answer);
+            if command.output.json {
+                print_json(answer);
+            } else {
+                show(answer);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -152,9 +166,17 @@ fn address(text: &str) -> Result<Option<String>, Failure> {
     if whole {
         Ok(Some(text.to_owned()))
     } else {
-        Err(Failure(format!(
+        Err(Failure::new(format!(
             "\"{text}\" is no web address. Give one like https://hooks.example/calls."
         )))
+    }
+}
+
+fn print_json(answer: Answer) {
+    match answer {
+        Answer::Settings { url, secret } => data(json!({ "url": url, "secret": secret })),
+        Answer::Events { events } => data(events),
+        Answer::Resent { id } => data(json!({ "id": id, "resent": true })),
     }
 }
 
@@ -169,12 +191,12 @@ fn show(answer: Answer) {
         Answer::Events { events } if events.is_empty() => {
             complain("There are no such events. They are listed for a week.");
         }
-        Answer::Events { events } => table(&events),
+        Answer::Events { events } => print(&events),
         Answer::Resent { id } => complain(&format!("{id} is sent again.")),
     }
 }
 
-fn table(events: &[EventLine]) {
+fn print(events: &[EventLine]) {
     let heading = ["ID", "EVENT", "AT", "STATE", "TRIED", "NEXT", "LAST"].map(str::to_owned);
     let rows = events.iter().map(|event| {
         let state = match event.delivery {
@@ -194,7 +216,5 @@ fn table(events: &[EventLine]) {
         ]
     });
     let rows: Vec<_> = std::iter::once(heading).chain(rows).collect();
-    for line in columns(&rows) {
-        say(&line);
-    }
+    table::print(&rows);
 }

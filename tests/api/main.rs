@@ -6,6 +6,7 @@
 
 mod answers;
 mod billing;
+mod command_line;
 mod crash;
 mod create;
 mod credits;

@@ -17,7 +17,7 @@ def shown(result):
 async def main():
     url, key, era = sys.argv[1:4]
     if len(sys.argv) > 4:
-        environment = {"AGENTPHONE_URL": url, "AGENTPHONE_API_KEY": key}
+        environment = {"AGENTPHONE_URL": url, "AGENTPHONE_KEY": key}
         server = StdioServerParameters(command=sys.argv[4], args=["mcp"], env=environment)
     else:
         http = httpx2.AsyncClient(headers={"authorization": f"Bearer {key}"}, trust_env=False)

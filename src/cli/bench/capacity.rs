@@ -31,7 +31,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe()?;
     let found = measure(&program, &options, |step| say(&format!("… {step}")))
         .await
-        .map_err(Failure)?;
+        .map_err(Failure::new)?;
     let report = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "capacity": found });
     let mut text = serde_json::to_string_pretty(&report)?;
     say(&text);
@@ -48,6 +48,6 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
 
 /// Is the program whose capacity is measured, until standard input ends.
 pub(in crate::cli) async fn be_measured(calls: usize) -> Result<ExitCode, Failure> {
-    engine::run(calls).await.map_err(Failure)?;
+    engine::run(calls).await.map_err(Failure::new)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -64,14 +64,14 @@ impl Desk for Remote {
             })();
             let request = match request {
                 Ok(request) => request,
-                Err(failure) => return failed(&failure.0),
+                Err(failure) => return failed(&failure.sentence),
             };
             match client.answer(request).await {
                 Ok((status, body)) => Reply {
                     status: status.as_u16(),
                     body,
                 },
-                Err(failure) => failed(&failure.0),
+                Err(failure) => failed(&failure.sentence),
             }
         })
     }
@@ -90,7 +90,11 @@ impl Desk for Remote {
             );
             if !over {
                 tokio::spawn(async move {
-                    let show = |event: &Numbered| drop(sender.try_send(event.clone()));
+                    let show = |_: &str, event: Option<&Numbered>| {
+                        if let Some(event) = event {
+                            drop(sender.try_send(event.clone()));
+                        }
+                    };
                     tokio::select! {
                         _ = client.follow(&id, show) => {}
                         () = sender.closed() => {}

@@ -1,6 +1,6 @@
 use protocol::{
     ids::CallId,
-    rest::{CreateCall, EndReason, Offer, Status, Time},
+    rest::{CreateCall, EndReason, Offer, Outcome, Status, Time, TurnLatency},
 };
 
 use super::*;
@@ -117,7 +117,7 @@ fn a_log_has_a_line_for_every_step() {
          \x20 0:04.0  Host   … for what\n\
          \x20 0:04.0  Host   … for what time\n\
          \x20 0:04.0  Host   for what time\n\
-         \x20 0:06.5  · answered after 0.61 s: end of turn 0.42, words 0.03, thought 0.00, voice 0.12, line 0.04\n\
+         \x20 0:06.5  · answered after 0.61 s: end of turn 0.42, words 0.03, first token 0.00, first sound 0.12, wire 0.04\n\
          \n\
          status    completed, agent hung up\n\
          outcome   achieved: Table for two.\n\
@@ -125,35 +125,123 @@ fn a_log_has_a_line_for_every_step() {
     );
 }
 
-#[test]
-fn a_terminal_redraws_the_line_that_is_being_spoken() {
-    let events = vec![
-        speech(0, "Hello there, my friend.", 2, 1),
-        partial("uh"),
-        finals("uh huh"),
-        finals("uh huh yes"),
-        speech(1, "Good.", 1, 1),
-    ];
-    assert_eq!(
-        drawn(SCREEN, events),
-        "\r\x1b[2K  0:00.5  Agent  Hello there, my friend.\
-         \r\x1b[2K  0:01.0  Host   uh\
-         \r\x1b[2K  0:01.0  Host   uh huh\
-         \r\x1b[2K  0:01.0  Host   uh huh yes\
-         \r\x1b[2K  0:01.0  Host   uh huh yes\n\
-         \r\x1b[2K  0:02.5  Agent  Good.\n"
-    );
+/// What a terminal shows in the end: the cursor moves up, and everything below it goes.
+fn screen(drawn: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut rest = drawn;
+    while let Some(at) = rest.find(['\r', '\n', '\x1b']) {
+        lines.last_mut().unwrap().push_str(&rest[..at]);
+        rest = &rest[at..];
+        if let Some(after) = rest.strip_prefix('\n') {
+            lines.push(String::new());
+            rest = after;
+        } else {
+            let from = rest.find("\x1b[J").unwrap();
+            let up = rest[..from]
+                .trim_start_matches("\r\x1b[")
+                .trim_end_matches('A')
+                .trim();
+            for _ in 0..up.parse().unwrap_or(0) {
+                lines.pop();
+            }
+            lines.last_mut().unwrap().clear();
+            rest = &rest[from + 3..];
+        }
+    }
+    lines.last_mut().unwrap().push_str(rest);
+    lines
+}
+
+fn in_progress() -> Event {
+    Event::CallStatus {
+        status: Status::InProgress,
+    }
 }
 
 #[test]
-fn a_long_line_never_wraps() {
-    let text = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen";
+fn a_terminal_redraws_what_is_being_spoken_and_how_the_call_stands() {
+    let mut events = vec![
+        in_progress(),
+        speech(0, "Hello there, my friend.", 2, 1),
+        partial("uh"),
+    ];
+    assert_eq!(
+        screen(&drawn(SCREEN, events.clone())),
+        [
+            "  0:00.5  · in progress",
+            "  0:01.5  Host   uh",
+            "  0:01.0  Agent  Hello there, my friend.",
+            " in progress 0:01 · both speak ",
+        ]
+    );
+    events.extend([
+        Event::TurnInterrupted {
+            heard: "Hello".into(),
+        },
+        finals("uh huh yes"),
+        Event::AgentThinking { generation: 2 },
+    ]);
+    assert_eq!(
+        screen(&drawn(SCREEN, events.clone())),
+        [
+            "  0:00.5  · in progress",
+            "  0:01.0  Agent  Hello —",
+            "  0:02.0  · the agent was interrupted",
+            "  0:01.5  Host   uh huh yes",
+            " in progress 0:02 · the agent thinks ",
+        ]
+    );
+    let ended = Call {
+        status: Status::Completed,
+        ..call()
+    };
+    events.push(Event::CallEnded {
+        call: Box::new(ended),
+    });
+    let shown = screen(&drawn(SCREEN, events));
+    assert_eq!(shown[4..], ["", "status    completed", ""]);
+}
+
+#[test]
+fn the_time_goes_on_between_events_and_nothing_is_left_behind() {
+    let mut renderer = Renderer::new(SCREEN);
+    let event = Numbered {
+        seq: 1,
+        t_ms: 4_000,
+        call_id: CallId::new(1, 1),
+        event: in_progress(),
+    };
+    let mut out = renderer.event(&event);
+    out += &renderer.tick(70_100);
+    assert_eq!(
+        screen(&out),
+        [
+            "  0:04.0  · in progress",
+            " in progress 1:06 · nobody speaks "
+        ]
+    );
+    out += &renderer.leave();
+    assert_eq!(screen(&out), ["  0:04.0  · in progress", ""]);
+    assert_eq!(Renderer::new(LOG).tick(70_100), "");
+}
+
+#[test]
+fn a_line_that_is_redrawn_never_wraps() {
+    let text = "one two three four five six 七七七七七七七七 eight nine ten eleven twelve thirteen fourteen";
     for heard in 0..14 {
-        let line = drawn(SCREEN, vec![speech(0, text, 14, heard)]);
-        let shown = line.trim_start_matches(CLEAR).chars().count();
-        assert!(shown <= 60, "{shown}: {line}");
+        for width in 40..90 {
+            let style = Style {
+                terminal: Some(width),
+                colour: false,
+            };
+            let events = vec![in_progress(), partial(text), speech(0, text, 14, heard)];
+            for line in screen(&drawn(style, events)) {
+                assert!(line.width() < width, "{width}: {line}");
+            }
+        }
     }
-    assert!(drawn(SCREEN, vec![partial(text)]).ends_with("thirteen fourteen"));
+    let shown = screen(&drawn(SCREEN, vec![in_progress(), partial(text)]));
+    assert!(shown[1].ends_with("thirteen fourteen"), "{shown:?}");
 }
 
 #[test]
@@ -169,6 +257,21 @@ fn what_was_cut_off_is_shown_as_far_as_it_was_heard() {
     assert_eq!(
         drawn(LOG, events),
         "  0:00.5  Agent  We would —\n  0:01.5  · the agent was interrupted\n"
+    );
+    let coloured = Style {
+        terminal: Some(60),
+        colour: true,
+    };
+    let events = vec![
+        speech(0, "We would like a table.", 5, 2),
+        Event::TurnInterrupted {
+            heard: "We would".into(),
+        },
+    ];
+    let shown = drawn(coloured, events);
+    assert!(
+        shown.contains("We would — \x1b[2;9mlike a table."),
+        "{shown}"
     );
 }
 
