@@ -24,6 +24,8 @@ mod doctor;
 mod exit;
 mod keys;
 mod log;
+mod manager;
+mod manual;
 mod mcp;
 mod models;
 mod play;
@@ -113,6 +115,9 @@ enum Command {
     /// docs/turn-taking.md says how each figure is defined.
     #[command(subcommand)]
     Bench(bench::Command),
+    /// Write man pages and shell completions into a folder, for a package
+    #[command(hide = true)]
+    Manual(manual::Command),
     /// Work for a server of this program, on standard input and output
     #[command(subcommand, hide = true)]
     Worker(Worker),
@@ -233,6 +238,7 @@ pub fn run() -> ExitCode {
             return crate::worker::run_whisper(&model, threads);
         }
         Command::Worker(Worker::Capacity { calls }) => in_runtime(bench::be_measured(calls)),
+        Command::Manual(command) => manual::run(&command),
         Command::Serve(command) => in_runtime(serve::run(command)),
         Command::Demo(command) => in_runtime(demo::run(command)),
         Command::Doctor(command) => in_runtime(doctor::run(command)),

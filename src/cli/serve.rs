@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Args;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Failure, Place, data_dir, log, say};
+use super::{Failure, Place, data_dir, log, manager, say};
 use crate::{app::App, config::Check};
 
 #[derive(Debug, Args)]
@@ -45,7 +45,9 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         "in the browser, once within 15 minutes: {}",
         app.sign_in_link()
     ));
+    manager::ready(&format!("listening on {scheme}://{}", app.address()));
     stop.wait().await;
+    manager::stopping(app.live_calls(), config.calls.drain());
     tracing::info!(
         calls = app.live_calls(),
         seconds = config.calls.drain_seconds,
