@@ -1,6 +1,6 @@
 # The only list of commands. `make` shows it.
 .DEFAULT_GOAL := help
-.PHONY: help setup pages build demo test check fmt lint bench bench-audio speech-model endpoint-model audit expect clean
+.PHONY: help setup pages build demo test check fmt lint bench bench-audio speech-model endpoint-model audit expect deb clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,11 @@ build: setup pages ## Build the optimised program: target/release/agentphone
 
 demo: build ## Install, build and make one whole call, here, with no account anywhere
 	target/release/agentphone demo
+
+deb: pages ## Make the Debian package in target/debian
+	@scripts/setup deb
+	cargo build --locked --release
+	@scripts/deb target/release/agentphone target/debian
 
 test: ## Run all tests
 	@scripts/setup test
@@ -45,8 +50,7 @@ endpoint-model: build bench-audio ## Fit the weights by which the end of a turn 
 	target/release/agentphone bench fit --part tuning --line quiet --size 60
 
 audit: ## Check the dependencies for known faults and licences; needs the advisory database of rustsec.org
-	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny@0.18.5 --root target/tools
-	PATH="$(CURDIR)/target/tools/bin:$$PATH" cargo deny --locked check
+	"$$(scripts/tool cargo-deny)" --locked check
 
 expect: setup ## Rewrite the expected halves of the text fixtures; read the diff before you commit it
 	UPDATE_EXPECT=1 cargo test --locked --workspace
