@@ -9,7 +9,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 use serde_json::{Value, json};
 
 use crate::{
-    config::{Config, ConfigError},
+    config::{Changes, Config, ConfigError, Reading},
     store::DataFolder,
 };
 
@@ -64,8 +64,9 @@ struct Arguments {
 enum Command {
     /// Run the server
     ///
-    /// Prints one line `listening on http://…` when it is ready. Ctrl-C stops it: no new calls, and running ones
-    /// end politely within calls.drain_seconds.
+    /// Prints one line `listening on http://…` when it is ready. Ctrl-C or SIGTERM stops it: no new calls, and running
+    /// ones end politely within calls.drain_seconds; a second one stops it at once. SIGHUP makes it read its
+    /// configuration again. docs/operating.md says more.
     Serve(serve::Command),
     /// Make a call through a running server
     Call(Box<call::Command>),
@@ -158,16 +159,28 @@ pub(crate) struct Place {
 impl Place {
     /// Reads the configuration, with what the command line says over it.
     fn config(&self) -> Result<Config, ConfigError> {
-        // A variable that is not Unicode cannot be one of ours.
-        let env = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        });
-        let mut config = Config::load(self.config.as_deref(), env)?;
-        if let Some(dir) = &self.data {
-            config.data.dir.clone_from(dir);
-        }
-        Ok(config)
+        Ok(self.reading()?.config)
     }
+
+    /// Does as [`Place::config`], in a form that a later reading can be compared with.
+    fn reading(&self) -> Result<Reading, ConfigError> {
+        let mut reading = Reading::of(self.config.as_deref(), environment())?;
+        if let Some(dir) = &self.data {
+            reading.config.data.dir.clone_from(dir);
+        }
+        Ok(reading)
+    }
+
+    /// Reads the configuration once more; what needs a restart stays as it was in `before`.
+    fn again(&self, before: &Reading) -> Result<(Reading, Changes), ConfigError> {
+        before.again(self.config.as_deref(), environment())
+    }
+}
+
+/// The environment, without what is not Unicode: that cannot be one of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Returns the data folder of a configuration, not yet made.

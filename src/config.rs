@@ -19,6 +19,8 @@ mod failover;
 mod hearing;
 mod load;
 mod operation;
+mod reload;
+mod renew;
 mod services;
 mod sip;
 mod site;
@@ -35,7 +37,9 @@ pub use self::{
     hearing::{Deepgram, OpenAiTranscription, PocketSphinx, Stt, SttProvider, Whisper},
     load::ConfigError,
     operation::{Tls, Trace, Webhooks},
-    services::{Check, Part, Services},
+    reload::{Changes, NEED_RESTART, Reading, needs_restart},
+    renew::Renewal,
+    services::{Check, Kept, Part, Services},
     sip::{Encryption, Sip, SoundCodec, Trunk, TrunkTransport},
     site::{Net, Website},
     speaking::{Espeak, Flite, OpenAiVoice, RemoteVoice, Tts, TtsProvider},

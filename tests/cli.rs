@@ -170,7 +170,11 @@ fn keys_are_made_listed_and_revoked_while_another_process_has_the_database() {
     let secret = Secret::open(&folder.secret()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let entered = runtime.enter();
-    let server = runtime.spawn(Socket::bind(&folder).unwrap().run(store.clone(), secret, 5));
+    let server = runtime.spawn(Socket::bind(&folder).unwrap().run(
+        store.clone(),
+        secret,
+        Arc::new(5.into()),
+    ));
     try_keys(home.path());
     assert_eq!(store.list_keys().unwrap().len(), 3);
     server.abort();

@@ -8,7 +8,10 @@ use std::{
     io,
     os::{fd::AsRawFd, unix::fs::PermissionsExt},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
@@ -58,10 +61,11 @@ impl Socket {
     }
 
     /// Answers requests until it is dropped.
-    pub async fn run(self, store: Arc<dyn Store>, secret: Secret, free_credits: u32) {
+    pub async fn run(self, store: Arc<dyn Store>, secret: Secret, free_credits: Arc<AtomicU32>) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
+                    let free_credits = free_credits.load(Ordering::Relaxed);
                     let served = serve(stream, store.clone(), secret.clone(), free_credits);
                     if let Some(Err(error)) = clock::timeout(PATIENCE, served).await {
                         tracing::debug!(%error, "a client of the control socket went away");
@@ -202,7 +206,7 @@ mod tests {
             .permissions()
             .mode();
         assert_eq!(mode & 0o777, 0o600);
-        let server = tokio::spawn(socket.run(store.clone(), secret.clone(), 5));
+        let server = tokio::spawn(socket.run(store.clone(), secret.clone(), Arc::new(5.into())));
         let create = Request::CreateKey {
             account: Some("nopa".into()),
             name: "laptop".into(),
@@ -258,7 +262,11 @@ mod tests {
         let folder = DataFolder::open(dir.path()).unwrap();
         let store = Arc::new(RedbStore::open(&folder.database()).unwrap());
         let secret = Secret::open(&folder.secret()).unwrap();
-        let server = tokio::spawn(Socket::bind(&folder).unwrap().run(store, secret, 5));
+        let server = tokio::spawn(Socket::bind(&folder).unwrap().run(
+            store,
+            secret,
+            Arc::new(5.into()),
+        ));
         for nonsense in [
             &b"\n"[..],
             b"{\"do\": \"dance\"}\n",

@@ -12,8 +12,43 @@ use crate::{
 /// Libraries that tell at `info` and `warn` what only their authors need, as long as the configuration names none of them.
 const TALKATIVE: [&str; 3] = ["rtc=warn", "rtc_ice=error", "rtc_dtls=error"];
 
+/// Changes how much is logged, while the log is written.
+pub(super) struct Level(Box<dyn Fn(EnvFilter) + Send + Sync>);
+
+impl Level {
+    /// Logs what `log.level` says from here on.
+    pub(super) fn set(&self, log: &Log) {
+        (self.0)(filter(log));
+    }
+}
+
 /// Sends the log to standard error from here on. Only the first call has an effect.
-pub(super) fn start(log: &Log) {
+pub(super) fn start(log: &Log) -> Level {
+    if log.reveal {
+        private::reveal();
+    }
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter(log))
+        .with_ansi(super::may_colour(io::stderr().is_terminal()))
+        .with_writer(io::stderr);
+    // Setting it fails only when the log is gone, and then nobody reads it.
+    match log.format {
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            Level(Box::new(move |filter| drop(handle.reload(filter))))
+        }
+        LogFormat::Json => {
+            let builder = builder.json().with_filter_reloading();
+            let handle = builder.reload_handle();
+            let _ = builder.try_init();
+            Level(Box::new(move |filter| drop(handle.reload(filter))))
+        }
+    }
+}
+
+fn filter(log: &Log) -> EnvFilter {
     // The configuration was checked; a filter that still is none must not hide errors.
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let quiet = TALKATIVE
@@ -21,22 +56,11 @@ pub(super) fn start(log: &Log) {
         .filter(|_| !log.level.contains("rtc"))
         .filter_map(|directive| directive.parse().ok());
     let filter = quiet.fold(filter, EnvFilter::add_directive);
-    let filter = if log.reveal {
+    if log.reveal {
         filter
     } else {
         without_messages(filter)
-    };
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(super::may_colour(io::stderr().is_terminal()))
-        .with_writer(io::stderr);
-    if log.reveal {
-        private::reveal();
     }
-    let _ = match log.format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().try_init(),
-    };
 }
 
 /// The SIP library logs whole messages, with the numbers in them, and of its warnings some quote one.

@@ -45,7 +45,13 @@ impl Config {
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
-        let (text, origin) = match file {
+        let (text, origin) = Self::text_of(file)?;
+        Self::parse(&text, &origin, env)
+    }
+
+    /// Reads the file, if one is given; also returns how errors name it.
+    pub(super) fn text_of(file: Option<&Path>) -> Result<(String, String), ConfigError> {
+        Ok(match file {
             Some(path) => {
                 let text = std::fs::read_to_string(path).map_err(|error| {
                     ConfigError(vec![format!(
@@ -56,8 +62,7 @@ impl Config {
                 (text, path.display().to_string())
             }
             None => (String::new(), "configuration".to_owned()),
-        };
-        Self::parse(&text, &origin, env)
+        })
     }
 
     /// Reads a configuration from `text`; `origin` names it in errors.
@@ -69,6 +74,15 @@ impl Config {
         origin: &str,
         env: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, ConfigError> {
+        Self::made_of(Self::merged(text, origin, env)?, origin)
+    }
+
+    /// Puts the defaults, `text` and the environment over each other.
+    pub(super) fn merged(
+        text: &str,
+        origin: &str,
+        env: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Table, ConfigError> {
         let mut schema = example();
         let mut wrong = Vec::new();
         let mut merged = schema.clone();
@@ -89,7 +103,12 @@ impl Config {
         if !wrong.is_empty() {
             return Err(ConfigError(wrong));
         }
-        let config = Self::deserialize(merged).map_err(|error| {
+        Ok(merged)
+    }
+
+    /// Makes a configuration of all its keys.
+    pub(super) fn made_of(table: Table, origin: &str) -> Result<Self, ConfigError> {
+        let config = Self::deserialize(table).map_err(|error| {
             ConfigError(vec![format!("{origin}: {}", one_line(&error.to_string()))])
         })?;
         config.tidied().checked(origin)

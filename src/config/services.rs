@@ -7,7 +7,10 @@ use super::{Config, LineKind, LlmProvider, SttProvider};
 use crate::{
     line::{
         Line,
+        browser::BrowserLine,
         simulated::{SimulatedLine, SimulatedOptions, catalog},
+        sip::SipLine,
+        twilio::TwilioLine,
     },
     provider::{
         LanguageModel, ProviderError, ProviderErrorKind, SpeechToText, TextToSpeech,
@@ -26,7 +29,7 @@ use crate::{
 };
 
 /// What was chosen, ready for calls.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Services {
     /// The lines, the default first.
     pub lines: Vec<Arc<dyn Line>>,
@@ -36,6 +39,16 @@ pub struct Services {
     pub llm: Arc<dyn LanguageModel>,
     /// Speaks.
     pub tts: Arc<dyn TextToSpeech>,
+    /// Those of the lines that stay when the configuration changes.
+    pub kept: Kept,
+}
+
+/// Lines that are changed in place, because telephones are connected through them.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    pub(super) twilio: Option<Arc<TwilioLine>>,
+    pub(super) sip: Option<Arc<SipLine>>,
+    pub(super) browser: Option<Arc<BrowserLine>>,
 }
 
 /// One choice, for the start-up log, `doctor` and `demo`.
@@ -57,31 +70,32 @@ impl Services {
     /// When a service cannot be made at all.
     pub fn new(config: &Config, cache: Cache, public_url: &str) -> Result<Self, ProviderError> {
         let flite: Arc<dyn TextToSpeech> = Arc::new(Cached::new(Arc::new(Flite), cache.clone()));
-        let (limits, breaker) = (config.failover.limits(), config.failover.breaker());
-        let recognisers = config
-            .stt
-            .providers
-            .iter()
-            .map(|one| config.recogniser(*one));
-        let models = config.llm.chosen().into_iter().map(|one| config.model(one));
+        let mut kept = Kept::default();
         Ok(Self {
-            lines: lines(config, flite.clone(), public_url)?,
-            stt: Arc::new(Hearing::new(
-                recognisers.collect::<Result<_, _>>()?,
-                limits,
-                breaker,
-            )),
-            llm: Arc::new(Thinking::new(
-                models.collect::<Result<_, _>>()?,
-                limits,
-                breaker,
-            )),
+            lines: lines(config, flite.clone(), public_url, &mut kept)?,
+            stt: config.hearing()?,
+            llm: config.thinking()?,
             tts: Arc::new(config.speaking(&flite, &cache)?),
+            kept,
         })
     }
 }
 
 impl Config {
+    pub(super) fn hearing(&self) -> Result<Arc<dyn SpeechToText>, ProviderError> {
+        let (limits, breaker) = (self.failover.limits(), self.failover.breaker());
+        let recognisers = self.stt.providers.iter().map(|one| self.recogniser(*one));
+        let recognisers = recognisers.collect::<Result<_, _>>()?;
+        Ok(Arc::new(Hearing::new(recognisers, limits, breaker)))
+    }
+
+    pub(super) fn thinking(&self) -> Result<Arc<dyn LanguageModel>, ProviderError> {
+        let (limits, breaker) = (self.failover.limits(), self.failover.breaker());
+        let models = self.llm.chosen().into_iter().map(|one| self.model(one));
+        let models = models.collect::<Result<_, _>>()?;
+        Ok(Arc::new(Thinking::new(models, limits, breaker)))
+    }
+
     fn recogniser(&self, provider: SttProvider) -> Result<Arc<dyn SpeechToText>, ProviderError> {
         Ok(match provider {
             SttProvider::PocketSphinx => {
@@ -321,26 +335,28 @@ async fn check_model<M: LanguageModel>(
     }
 }
 
-/// Makes the lines that are configured, the default first.
-fn lines(
+/// Makes the lines that are configured, the default first; those in `kept` are used as they are, and others put there.
+pub(super) fn lines(
     config: &Config,
     voice: Arc<dyn TextToSpeech>,
     public_url: &str,
+    kept: &mut Kept,
 ) -> Result<Vec<Arc<dyn Line>>, ProviderError> {
+    let cannot = |error| ProviderError::new(ProviderErrorKind::Unsupported, error);
     let mut lines: Vec<Arc<dyn Line>> = vec![Arc::new(simulated(config, voice))];
-    if config.line.twilio.is_set() {
-        let line = config.line.twilio.line(public_url);
-        let line =
-            line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
-        lines.push(Arc::new(line));
+    if kept.twilio.is_none() && config.line.twilio.is_set() {
+        let line = config.line.twilio.line(public_url).map_err(cannot)?;
+        kept.twilio = Some(Arc::new(line));
     }
-    if config.line.sip.is_set() {
-        let line = config.line.sip.line();
-        let line =
-            line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
-        lines.push(Arc::new(line));
+    if kept.sip.is_none() && config.line.sip.is_set() {
+        kept.sip = Some(Arc::new(config.line.sip.line().map_err(cannot)?));
     }
-    lines.push(Arc::new(config.line.browser.line()));
+    let browser = kept.browser.clone();
+    let browser = browser.unwrap_or_else(|| Arc::new(config.line.browser.line()));
+    lines.extend(kept.twilio.clone().map(|line| line as Arc<dyn Line>));
+    lines.extend(kept.sip.clone().map(|line| line as Arc<dyn Line>));
+    lines.push(browser.clone());
+    kept.browser = Some(browser);
     let default = config.line.default.name();
     lines.sort_by_key(|line| line.name() != default);
     Ok(lines)

@@ -74,7 +74,7 @@ pub(super) fn line(entry: LedgerEntry) -> LedgerLine {
 
 /// `POST /billing/checkout`: a page where the account can buy credits now.
 pub(super) async fn checkout(app: &App, caller: &Caller) -> Outcome {
-    let page = app.settings.billing.checkout(&caller.account).await?;
+    let page = app.settings().billing.checkout(&caller.account).await?;
     let data = Purchasable {
         url: page.url,
         credits: page.credits,
@@ -85,7 +85,7 @@ pub(super) async fn checkout(app: &App, caller: &Caller) -> Outcome {
 
 /// What the payment service tells. Whoever it is needs no key, but a genuine signature.
 pub(super) async fn event(app: &App, headers: &HeaderMap, body: &[u8]) -> Outcome {
-    let billing = &app.settings.billing;
+    let billing = &app.settings().billing;
     let service = billing.service().ok_or_else(|| {
         ApiError::new(
             ErrorCode::NotFound,

@@ -76,15 +76,15 @@ async fn create_once(
     wish: Option<IdempotencyKey>,
 ) -> Result<CreateAnswer, ApiError> {
     let parsed = if caller.test {
-        parse_for_test(body, &app.settings.offer)?
+        parse_for_test(body, &app.settings().offer)?
     } else {
-        CreateCall::parse(body, &app.settings.offer)?
+        CreateCall::parse(body, &app.settings().offer)?
     };
     operator::check_webhook(app, "webhook_url", parsed.call.webhook_url.as_deref())?;
     app.creations
         .take(&caller.key, clock::now())
         .map_err(|seconds| {
-            let allowed = app.settings.creations_per_minute;
+            let allowed = app.settings().creations_per_minute;
             ApiError::rate_limited(
                 format!(
                     "Rate limited: at most {allowed} calls per minute. Try again in {seconds} s."
@@ -98,7 +98,7 @@ async fn create_once(
         .await;
     match created {
         Err(error) if error.code == ErrorCode::InsufficientCredits => {
-            let link = app.settings.billing.link(&caller.account).await;
+            let link = app.settings().billing.link(&caller.account).await;
             Err(ApiError::insufficient_credits(link))
         }
         created => created,

@@ -120,7 +120,7 @@ impl Drop for Guest {
 /// sockets, for a few seconds at most.
 pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
-    let doors = &app.settings.doors;
+    let doors = app.settings().doors.clone();
     let acceptor = doors.tls.as_ref().map(Tls::acceptor);
     let _renewal = doors
         .tls

@@ -4,7 +4,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,16 +22,22 @@ const SWEEP_AT: usize = 1024;
 /// A limit of requests per minute, for each key by itself.
 #[derive(Debug)]
 pub(super) struct PerMinute {
-    allowed: usize,
+    allowed: AtomicUsize,
     recent: Mutex<HashMap<KeyId, VecDeque<Instant>>>,
 }
 
 impl PerMinute {
     pub(super) fn new(allowed: u32) -> Self {
         Self {
-            allowed: usize::try_from(allowed).unwrap_or(usize::MAX),
+            allowed: AtomicUsize::new(usize::try_from(allowed).unwrap_or(usize::MAX)),
             recent: Mutex::default(),
         }
+    }
+
+    /// Changes the limit, for what was counted already too.
+    pub(super) fn set(&self, allowed: u32) {
+        let allowed = usize::try_from(allowed).unwrap_or(usize::MAX);
+        self.allowed.store(allowed, Ordering::Relaxed);
     }
 
     /// Counts a request of `key` at `now`, or returns after how many whole seconds, at least 1, the next one will
@@ -46,12 +55,14 @@ impl PerMinute {
         {
             times.pop_front();
         }
-        if times.len() < self.allowed {
+        let allowed = self.allowed.load(Ordering::Relaxed);
+        if times.len() < allowed {
             times.push_back(now);
             return Ok(());
         }
+        // When so many have left that there is room again; with a limit that was lowered, that is not the first one.
         let wait = times
-            .front()
+            .get(times.len() - allowed)
             .map_or(WINDOW, |first| WINDOW - age(*first, now));
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Err(seconds.max(1))
@@ -96,6 +107,22 @@ mod tests {
             limit.take(&key("a"), start + Duration::from_millis(60_500)),
             Err(1)
         );
+    }
+
+    #[test]
+    fn a_lowered_limit_holds_at_once_and_tells_the_true_wait() {
+        let limit = PerMinute::new(3);
+        let start = clock::now();
+        for second in [0, 10, 20] {
+            assert_eq!(
+                limit.take(&key("a"), start + Duration::from_secs(second)),
+                Ok(())
+            );
+        }
+        limit.set(1);
+        let now = start + Duration::from_secs(30);
+        assert_eq!(limit.take(&key("a"), now), Err(50));
+        assert_eq!(limit.take(&key("a"), now + Duration::from_secs(50)), Ok(()));
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(super) async fn handle(
     body: Bytes,
 ) -> Outcome {
     let (name, endpoint) = place.split_once('/').unwrap_or((place, ""));
-    let mut lines = app.supervisor.lines().iter();
+    let mut lines = app.supervisor.lines().into_iter();
     let line = lines.find(|line| line.name() == name);
     let Some(endpoints) = line.and_then(|line| line.endpoints()) else {
         return Err(ApiError::new(

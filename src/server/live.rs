@@ -153,7 +153,7 @@ fn set_upgrade_headers(headers: &mut HeaderMap) {
 /// Carries out a command of a text frame and returns the frame that answers it. `only` is the call whose socket it
 /// came on; on the socket of all calls the command names its call, which must be the account's.
 async fn command(app: &App, caller: &Caller, only: Option<&CallId>, text: &str) -> String {
-    let request = CommandRequest::parse(text, app.settings.offer.phone);
+    let request = CommandRequest::parse(text, app.settings().offer.phone);
     let id = request.id.clone();
     match carry_out(app, caller, only, request).await {
         Ok(()) => protocol::control::ack(&id),

@@ -70,7 +70,7 @@ pub(super) fn unauthorized(error: &ApiError) -> Response<Body> {
 }
 
 fn config(app: &App) -> StreamableHttpServerConfig {
-    let public = app.settings.public_url.parse::<Uri>().ok();
+    let public = app.settings().public_url.parse::<Uri>().ok();
     let host = public
         .as_ref()
         .and_then(Uri::authority)
@@ -81,9 +81,9 @@ fn config(app: &App) -> StreamableHttpServerConfig {
         .with_json_response(true)
         .with_allowed_hosts(hosts.into_iter().chain(host))
         // A page of somebody else in a person's browser must not place calls, whatever it knows.
-        .with_allowed_origins([app.settings.public_url.clone()])
+        .with_allowed_origins([app.settings().public_url.clone()])
         .enforce_origin_validation()
-        .with_max_request_body_bytes(app.settings.max_body_bytes)
+        .with_max_request_body_bytes(app.settings().max_body_bytes)
         .with_cancellation_token(app.closing.clone())
 }
 

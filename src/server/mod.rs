@@ -3,7 +3,11 @@
 //! This file holds what all requests share and the path that each takes: route, body size, key, handler, headers.
 //! What a request means is in the file of its resource. Nothing here decides anything about a conversation.
 
-use std::{net::IpAddr, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    net::IpAddr,
+    panic::AssertUnwindSafe,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use futures_util::FutureExt;
 use hyper::{
@@ -99,7 +103,8 @@ pub struct Settings {
 pub struct App {
     supervisor: Supervisor,
     secret: Secret,
-    settings: Arc<Settings>,
+    /// Changed as a whole, when the operator changes something.
+    settings: Arc<RwLock<Arc<Settings>>>,
     links: Links,
     /// Who is in.
     guests: Guests,
@@ -134,13 +139,35 @@ impl App {
             requests: Arc::new(PerMinute::new(settings.reads_per_minute)),
             once: Arc::default(),
             uses: Arc::new(PerMinute::new(1)),
-            settings: Arc::new(settings),
+            settings: Arc::new(RwLock::new(Arc::new(settings))),
             one_time: OneTime::default(),
             left: Arc::default(),
             inspection: Inspection::of_nothing(),
             sockets: TaskTracker::new(),
             closing: CancellationToken::new(),
         }
+    }
+
+    fn settings(&self) -> Arc<Settings> {
+        // Nothing panics while it is held.
+        let settings = self.settings.read();
+        settings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Answers requests from now on by these settings. [`Settings::doors`] and [`Settings::public_url`] stay as they were.
+    pub fn set(&self, settings: Settings) {
+        self.creations.set(settings.creations_per_minute);
+        self.requests.set(settings.reads_per_minute);
+        let mut current = self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let (doors, public_url) = (current.doors.clone(), current.public_url.clone());
+        *current = Arc::new(Settings {
+            doors,
+            public_url,
+            ..settings
+        });
     }
 
     /// Says how to find out whether what is in use works, for the page of settings.
@@ -158,7 +185,7 @@ impl App {
     #[must_use]
     pub fn sign_in_link(&self, free_credits: u32) -> String {
         let secret = self.one_time.make(&self.secret, free_credits);
-        format!("{}/sign-in#link={secret}", self.settings.public_url)
+        format!("{}/sign-in#link={secret}", self.settings().public_url)
     }
 }
 
@@ -200,7 +227,7 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         }
     };
     // Few requests have a body, but whoever sends one that is too large is told so everywhere.
-    let limit = app.settings.max_body_bytes;
+    let limit = app.settings().max_body_bytes;
     let announced = request.body().size_hint().lower();
     let waits = request.headers().contains_key(header::EXPECT);
     let has_body = match route {

@@ -93,7 +93,7 @@ pub(super) fn check_webhook(app: &App, field: &str, url: Option<&str>) -> Result
     let expected = "a public web address like https://hooks.example/calls";
     let parsed = reqwest::Url::parse(url);
     let url = parsed.map_err(|_| ApiError::invalid_field(field, expected))?;
-    app.settings.guard.check(&url).map_err(|forbidden| {
+    app.settings().guard.check(&url).map_err(|forbidden| {
         ApiError::new(
             ErrorCode::InvalidField,
             format!("Invalid value for '{field}'. Expected {expected}: {forbidden}."),

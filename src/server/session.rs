@@ -266,7 +266,7 @@ async fn seen(app: &App, session: &Session, record: &KeyRecord) -> Result<One<Se
 }
 
 fn set_cookie(app: &App, response: &mut Response<Body>, value: &str, seconds: i64) {
-    let secure = if app.settings.public_url.starts_with("https:") {
+    let secure = if app.settings().public_url.starts_with("https:") {
         "; Secure"
     } else {
         ""

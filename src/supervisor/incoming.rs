@@ -6,7 +6,7 @@ use protocol::{
     ids::AccountId,
     rest::{self, Direction},
 };
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::{Supervisor, blocking, new_call_id};
 use crate::{
@@ -34,15 +34,20 @@ pub struct Reception {
 }
 
 impl Supervisor {
-    /// Takes the calls that come in on `line`, as long as there are any.
+    /// Takes the calls that come in on `line`, as long as there are any. `desk` says what is done for them; while it holds
+    /// nothing, none is taken.
     pub async fn receive(
         &self,
         line: Arc<dyn Line>,
         mut calls: mpsc::Receiver<Incoming>,
-        reception: Reception,
+        desk: watch::Receiver<Option<Reception>>,
     ) {
         while let Some(incoming) = calls.recv().await {
             let Incoming { id, to, from, take } = incoming;
+            let Some(reception) = desk.borrow().clone() else {
+                let _: Result<_, _> = take.send(false);
+                continue;
+            };
             // Who calls cannot wait in a queue: when all places are taken, the line is engaged.
             let place = self.0.queue.take(&reception.account);
             let Some(place) = place.filter(|_| !self.is_draining()) else {
@@ -96,7 +101,11 @@ impl Supervisor {
         let id = new_call_id(at)?;
         let call = rest::Call {
             direction: Direction::Inbound,
-            disclosure: self.settings().policy.disclosure(&request.language),
+            disclosure: self
+                .equipment()
+                .settings
+                .policy
+                .disclosure(&request.language),
             ..rest::Call::queued(id, &request, line.name(), rest::Time::from(at))
         };
         let stored = StoredCall {

@@ -8,7 +8,7 @@ use protocol::{
     language,
 };
 
-use super::Parts;
+use super::Equipment;
 use crate::{
     agent::phrases::Sentences,
     provider::{TextToSpeech, TtsOptions},
@@ -33,19 +33,19 @@ pub(super) fn check(tts: &dyn TextToSpeech, tag: &str) -> Result<(), ApiError> {
 }
 
 /// Returns sentences on what will not work in this language.
-pub(super) fn warnings(parts: &Parts, tag: &str) -> Vec<String> {
+pub(super) fn warnings(equipment: &Equipment, tag: &str) -> Vec<String> {
     let name = language::name(tag);
     let mut warnings = Vec::new();
-    if !parts.stt.understands(tag) {
+    if !equipment.stt.understands(tag) {
         warnings.push(format!(
             "Speech recognition on this server ({}) does not understand {name}: the agent will say its message, understand no word of the answer, and end. The recording keeps the answer.",
-            parts.stt.name()
+            equipment.stt.name()
         ));
     }
-    if !parts.llm.converses_in(tag) {
+    if !equipment.llm.converses_in(tag) {
         warnings.push(format!(
             "The agent on this server ({}) does not converse in {name}: it will say the objective word for word as it is written, so write it in {name}, or have the operator configure a language model.",
-            parts.llm.name()
+            equipment.llm.name()
         ));
     }
     if Sentences::find(tag).is_none() {

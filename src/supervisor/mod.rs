@@ -3,9 +3,11 @@
 //! Decides when a call may run and makes sure that each ends exactly once, with its credit settled, whatever
 //! happens to the task that carries it out. What is said on a call is not decided here, and HTTP is unknown.
 
+mod equipment;
 mod finish;
 mod incoming;
 mod language;
+mod leave;
 mod metrics;
 mod policy;
 mod queue;
@@ -17,7 +19,7 @@ mod site;
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -33,65 +35,23 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     agent::Brief,
     bus::{Bus, Feed},
-    context::{self, Reader},
+    context,
     driver::clock,
     line::{DialRequest, Line},
-    provider::{LanguageModel, SpeechToText, TextToSpeech},
     store::{Answer, Creation, Idempotency, KeyId, Store, StoredCall},
     watch::{Watch, call_created, room::Room},
 };
 
 pub(crate) use self::records::refusal;
-pub use self::{incoming::Reception, policy::Policy};
-use self::{
-    queue::{Limits, Queue},
-    records::blocking,
+pub use self::{
+    equipment::{Equipment, Parts, Settings},
+    incoming::Reception,
+    policy::Policy,
 };
+use self::{queue::Queue, records::blocking};
 
 /// Commands to one call that wait for it; beyond that the one who commands waits.
 const COMMANDS: usize = 16;
-
-/// What the supervisor works with. Everything is chosen by the application.
-#[derive(Debug)]
-pub struct Parts {
-    /// Records and money.
-    pub store: Arc<dyn Store>,
-    /// Live events.
-    pub bus: Bus,
-    /// The ways to reach telephones, the default first.
-    pub lines: Vec<Arc<dyn Line>>,
-    /// Hears.
-    pub stt: Arc<dyn SpeechToText>,
-    /// Thinks.
-    pub llm: Arc<dyn LanguageModel>,
-    /// Speaks.
-    pub tts: Arc<dyn TextToSpeech>,
-    /// Reads websites before calls, if that is wanted.
-    pub reader: Option<Reader>,
-    /// Limits and defaults.
-    pub settings: Settings,
-    /// Watches.
-    pub watch: Watch,
-}
-
-/// Limits and defaults of all calls.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Calls that run at the same time; others wait for their turn.
-    pub max_concurrent: usize,
-    /// What the operator allows.
-    pub policy: Policy,
-    /// How long a phone rings.
-    pub ring_timeout: Duration,
-    /// How long running calls get to end politely when the program stops.
-    pub drain: Duration,
-    /// How the core behaves; a request overrides parts of it.
-    pub call: call::CallConfig,
-    /// Where recordings go.
-    pub recordings: PathBuf,
-    /// Where a client buys credits.
-    pub buy_credits_url: String,
-}
 
 /// Who asks.
 #[derive(Debug, Clone)]
@@ -144,7 +104,11 @@ pub struct Supervisor(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    parts: Parts,
+    store: Arc<dyn Store>,
+    bus: Bus,
+    watch: Watch,
+    /// What calls are made with from now on; those that run hold what they began with.
+    equipment: RwLock<Arc<Equipment>>,
     queue: Queue,
     live: Mutex<HashMap<CallId, Live>>,
     draining: watch::Sender<bool>,
@@ -164,15 +128,14 @@ impl Supervisor {
     /// Makes a supervisor without calls; [`Supervisor::recover`] brings back those of the last run.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let policy = &parts.settings.policy;
-        let queue = Queue::new(Limits {
-            concurrent: parts.settings.max_concurrent,
-            concurrent_per_account: policy.concurrent_per_account.unwrap_or(usize::MAX),
-            per_second_and_line: policy.calls_per_second,
-        });
+        let (fixed, equipment) = parts.split();
+        let (store, bus, watch) = fixed;
         Self(Arc::new(Inner {
-            parts,
-            queue,
+            store,
+            bus,
+            watch,
+            queue: Queue::new(equipment.limits()),
+            equipment: RwLock::new(Arc::new(equipment)),
             live: Mutex::default(),
             draining: watch::Sender::new(false),
             tasks: TaskTracker::new(),
@@ -182,31 +145,25 @@ impl Supervisor {
     /// Returns the live events of a call that has not ended, or ended a moment ago.
     #[must_use]
     pub fn feed(&self, call: &CallId) -> Option<Arc<Feed>> {
-        self.0.parts.bus.feed(call)
+        self.0.bus.feed(call)
     }
 
     /// Returns the bus that carries the live events of all calls.
     #[must_use]
     pub fn bus(&self) -> &Bus {
-        &self.0.parts.bus
+        &self.0.bus
     }
 
     /// Returns the records.
     #[must_use]
     pub fn store(&self) -> &Arc<dyn Store> {
-        &self.0.parts.store
-    }
-
-    /// Returns the limits and defaults.
-    #[must_use]
-    pub fn settings(&self) -> &Settings {
-        &self.0.parts.settings
+        &self.0.store
     }
 
     /// Returns the ways to reach telephones, the default first.
     #[must_use]
-    pub fn lines(&self) -> &[Arc<dyn Line>] {
-        &self.0.parts.lines
+    pub fn lines(&self) -> Vec<Arc<dyn Line>> {
+        self.equipment().lines.clone()
     }
 
     /// Returns at which place of the queue each waiting call stands, from 1. Calls for later are not in it yet.
@@ -218,7 +175,7 @@ impl Supervisor {
     /// Returns what is known of the room on the disk.
     #[must_use]
     pub fn room(&self) -> &Room {
-        &self.0.parts.watch.room
+        &self.0.watch.room
     }
 
     /// Returns how many calls wait, and how many ring or run.
@@ -270,12 +227,13 @@ impl Supervisor {
             ));
         }
         schedule::check(request.scheduled_at, clock::wall())?;
+        let equipment = self.equipment();
         let mut request = request;
         let waits = self.admit(&caller.account, &mut request).await?;
-        let line = self.choose_line(caller, &request)?;
+        let line = equipment.choose_line(caller, &request)?;
         let seed = getrandom::u64().map_err(|_| ApiError::internal())?;
         let dial = self.dial_request(&request, seed);
-        let (checking, tts) = (line.clone(), self.0.parts.tts.clone());
+        let (checking, tts) = (line.clone(), equipment.tts.clone());
         let tag = request.language.clone();
         // It may read files and start programs.
         tokio::task::spawn_blocking(move || {
@@ -288,12 +246,12 @@ impl Supervisor {
         .map_err(|_| ApiError::internal())??;
         let mut warnings = warnings;
         warnings.extend(waits);
-        warnings.extend(language::warnings(&self.0.parts, &request.language));
+        warnings.extend(language::warnings(&equipment, &request.language));
         let at = clock::wall();
         let id = new_call_id(at)?;
         let call = rest::Call {
             warnings: warnings.clone(),
-            disclosure: self.settings().policy.disclosure(&request.language),
+            disclosure: equipment.settings.policy.disclosure(&request.language),
             ..rest::Call::queued(id, &request, line.name(), rest::Time::from(at))
         };
         let stored = StoredCall {
@@ -314,12 +272,16 @@ impl Supervisor {
             Creation::Replayed(answer) => Ok(CreateAnswer::Replayed(answer)),
             Creation::Conflict => Err(ApiError::idempotency_conflict()),
             Creation::NoCredit { .. } => Err(ApiError::insufficient_credits(
-                self.settings().buy_credits_url.clone(),
+                equipment.settings.buy_credits_url.clone(),
             )),
             Creation::DaySpent { seconds } => Err(ApiError::rate_limited(
                 format!(
                     "This account has spent the {} credits that it may spend in a day (UTC). Try again in {seconds} s.",
-                    self.settings().policy.credits_per_day.unwrap_or_default()
+                    equipment
+                        .settings
+                        .policy
+                        .credits_per_day
+                        .unwrap_or_default()
                 ),
                 seconds,
             )),
@@ -334,7 +296,7 @@ impl Supervisor {
         at: jiff::Timestamp,
     ) -> Result<(StoredCall, Creation, rest::Created), ApiError> {
         let store = self.store().clone();
-        let per_day = self.settings().policy.credits_per_day;
+        let per_day = self.equipment().settings.policy.credits_per_day;
         blocking(move || {
             let created = |balance: i64| {
                 let left = u64::try_from(balance).unwrap_or(0);
@@ -363,29 +325,10 @@ impl Supervisor {
         .await
     }
 
-    fn choose_line(
-        &self,
-        caller: &Caller,
-        request: &rest::CreateCall,
-    ) -> Result<Arc<dyn Line>, ApiError> {
-        let lines = &self.0.parts.lines;
-        let wanted = if caller.test {
-            "simulated"
-        } else {
-            &request.line
-        };
-        let found = lines.iter().find(|line| line.name() == wanted);
-        found.cloned().ok_or_else(|| {
-            let names: Vec<_> = lines.iter().map(|line| line.name()).collect();
-            let expected = format!("one of the lines of this server: {}", names.join(", "));
-            ApiError::invalid_field("line", &expected)
-        })
-    }
-
     fn dial_request(&self, request: &rest::CreateCall, seed: u64) -> DialRequest {
         DialRequest {
             to: request.to_phone_number.clone(),
-            ring_timeout: self.settings().ring_timeout,
+            ring_timeout: self.equipment().settings.ring_timeout,
             seed,
             scenario: request.scenario.clone(),
             callee_audio: request.callee_audio.as_ref().map(PathBuf::from),
@@ -397,7 +340,7 @@ impl Supervisor {
         }
     }
 
-    fn brief(&self, stored: &StoredCall) -> Arc<Brief> {
+    fn brief(equipment: &Equipment, stored: &StoredCall) -> Arc<Brief> {
         let (request, created_at) = (&stored.request, stored.call.created_at);
         Arc::new(Brief {
             incoming: stored.call.direction == rest::Direction::Inbound,
@@ -405,7 +348,7 @@ impl Supervisor {
             business_name: request.business_name.clone(),
             website_context: stored.call.context.as_ref().and_then(context::told),
             language: request.language.clone(),
-            deaf: !self.0.parts.stt.understands(&request.language),
+            deaf: !equipment.stt.understands(&request.language),
             instructions: request.instructions.clone(),
             first_message: request.first_message.clone(),
             result_schema: request.result_schema.clone(),
@@ -456,33 +399,6 @@ impl Supervisor {
         let live = live.ok_or_else(ApiError::call_already_ended)?;
         let sent = live.commands.send(command).await;
         sent.map_err(|_| ApiError::call_already_ended())
-    }
-
-    /// Refuses new calls, lets running ones say goodbye, and returns when all have ended, at the latest a little
-    /// after the drain time. Calls that still wait stay queued and are dispatched by the next start.
-    pub async fn drain(&self) {
-        self.0.draining.send_replace(true);
-        self.tell_all(&Command::Drain).await;
-        self.0.tasks.close();
-        if clock::timeout(self.settings().drain, self.0.tasks.wait())
-            .await
-            .is_none()
-        {
-            self.tell_all(&Command::Cancel { now: true }).await;
-            let _ = clock::timeout(Duration::from_secs(5), self.0.tasks.wait()).await;
-        }
-        for line in &self.0.parts.lines {
-            line.settle().await;
-        }
-    }
-
-    async fn tell_all(&self, command: &Command) {
-        let all: Vec<_> = self.live().values().cloned().collect();
-        for live in all {
-            // A call that does not even take a command in time is ended by the process.
-            let send = live.commands.send(command.clone());
-            let _ = clock::timeout(Duration::from_millis(200), send).await;
-        }
     }
 }
 

@@ -73,7 +73,8 @@ impl Supervisor {
                 return Err(do_not_call(&format!("in '{field}'")));
             }
         }
-        let policy = &self.settings().policy;
+        let equipment = self.equipment();
+        let policy = &equipment.settings.policy;
         let at = request.scheduled_at.map_or_else(clock::wall, Into::into);
         let Some(later) = policy.later(&request.to_phone_number, at.max(clock::wall())) else {
             return Ok(None);
@@ -119,7 +120,7 @@ impl Supervisor {
         account: &protocol::ids::AccountId,
         number: &str,
     ) -> Result<bool, ApiError> {
-        if self.settings().policy.never_call.holds(number) {
+        if self.equipment().settings.policy.never_call.holds(number) {
             return Ok(true);
         }
         let store = self.store().clone();

@@ -41,6 +41,8 @@ pub(super) struct Queue(Arc<Mutex<State>>);
 #[derive(Debug)]
 struct State {
     limits: Limits,
+    /// Whether no call is given a place for now.
+    held: bool,
     running: usize,
     accounts: HashMap<AccountId, Account>,
     /// When the next call of a line may be dialed.
@@ -109,6 +111,7 @@ impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
         Self(Arc::new(Mutex::new(State {
             limits,
+            held: false,
             running: 0,
             accounts: HashMap::new(),
             lines: HashMap::new(),
@@ -146,6 +149,18 @@ impl Queue {
         }
         state.enter(account);
         Some(self.place(account))
+    }
+
+    /// Lets other limits hold. Calls that run are not touched, even when there are more than there may be.
+    pub(super) fn set_limits(&self, limits: Limits) {
+        self.lock().limits = limits;
+        self.dispatch();
+    }
+
+    /// Lets all calls wait, whatever places are free, or goes on. Calls that cannot wait are not touched.
+    pub(super) fn hold(&self, held: bool) {
+        self.lock().held = held;
+        self.dispatch();
     }
 
     /// Returns how many places are taken.
@@ -257,7 +272,7 @@ enum Next {
 impl State {
     /// Finds the call whose turn it is, and takes it out of the queue.
     fn next(&mut self, now: Instant) -> Next {
-        if self.running >= self.limits.concurrent {
+        if self.held || self.running >= self.limits.concurrent {
             return Next::Nobody;
         }
         let mut best: Option<((usize, u64, AccountId), usize)> = None;

@@ -11,7 +11,7 @@ use protocol::{ids::CallId, rest};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{COMMANDS, Live, Supervisor, blocking, finish, queue::Place, schedule};
+use super::{COMMANDS, Equipment, Live, Supervisor, blocking, finish, queue::Place, schedule};
 use crate::{
     agent::{self, disclosure::Disclosing},
     bus::Feed,
@@ -51,11 +51,10 @@ impl Supervisor {
         let (mut queued, mut ended) = (0, 0);
         let mut endings = Vec::new();
         for stored in left {
-            let lines = &self.0.parts.lines;
-            let line = lines.iter().find(|line| line.name() == stored.call.line);
+            let line = self.equipment().line(&stored.call.line);
             let waits = stored.call.status == rest::Status::Queued;
             let missed = waits && schedule::is_missed(&stored, clock::wall());
-            match line.cloned() {
+            match line {
                 Some(line) if waits && !missed => {
                     queued += 1;
                     self.launch(stored, line, None);
@@ -95,7 +94,10 @@ impl Supervisor {
     /// Returns where the recording of a call lies, whether or not there is one.
     #[must_use]
     pub fn recording_path(&self, id: &protocol::ids::CallId) -> std::path::PathBuf {
-        self.settings().recordings.join(format!("{id}.wav"))
+        self.equipment()
+            .settings
+            .recordings
+            .join(format!("{id}.wav"))
     }
 
     /// Starts the task that brings a queued call to its end. `incoming` names it to the line when it was not we who
@@ -152,6 +154,7 @@ impl Supervisor {
             canceled,
             place,
         } = started;
+        let comes_in = place.is_some();
         let place = tokio::select! {
             biased;
             () = canceled.cancelled() => {
@@ -162,6 +165,16 @@ impl Supervisor {
             () = self.drain_begins() => return,
             place = self.turn_of(&stored, &*line, place) => place,
         };
+        // From here on whatever the operator changes is for others.
+        let equipment = self.equipment();
+        let line = match equipment.line(&stored.call.line) {
+            Some(current) if !comes_in => current,
+            _ => line,
+        };
+        let dial = DialRequest {
+            ring_timeout: equipment.settings.ring_timeout,
+            ..dial
+        };
         let mut stored = stored;
         tokio::select! {
             biased;
@@ -169,13 +182,14 @@ impl Supervisor {
                 self.end(&stored, feed, finish::canceled_before_answer()).await;
                 return;
             }
-            context = self.read_site(&stored) => stored.call.context = context,
+            context = Self::read_site(&equipment, &stored) => stored.call.context = context,
         }
         // It may have been put on the list while it waited.
         let ending = if self.was_blocked(&stored).await {
             finish::blocked()
         } else {
-            self.carry_out(&stored, line, dial, commands, feed).await
+            self.carry_out(&equipment, &stored, (line, dial), commands, feed)
+                .await
         };
         drop(place);
         self.end(&stored, feed, ending).await;
@@ -198,7 +212,12 @@ impl Supervisor {
             let place = self.0.queue.join(account, id, line.name()).place().await?;
             // It may have waited into the night.
             let number = &stored.request.to_phone_number;
-            match self.settings().policy.later(number, clock::wall()) {
+            match self
+                .equipment()
+                .settings
+                .policy
+                .later(number, clock::wall())
+            {
                 Some(later) => {
                     drop(place);
                     due = later.at;
@@ -232,16 +251,15 @@ impl Supervisor {
     /// Runs the driver and judges what came of it.
     async fn carry_out(
         &self,
+        equipment: &Equipment,
         stored: &StoredCall,
-        line: Arc<dyn Line>,
-        dial: DialRequest,
+        (line, dial): (Arc<dyn Line>, DialRequest),
         commands: mpsc::Receiver<call::Command>,
         feed: &Arc<Feed>,
     ) -> finish::Ending {
-        let parts = &self.0.parts;
         let id = stored.call.call_id.clone();
         // On record before the phone rings: should this process be killed now, the next one does not ring it again.
-        let (store, key) = (parts.store.clone(), id.clone());
+        let (store, key) = (self.store().clone(), id.clone());
         let context = stored.call.context.clone();
         let dialing = blocking(move || {
             store.update_call(&key, &mut |stored| {
@@ -252,12 +270,12 @@ impl Supervisor {
         if dialing.await.is_err() {
             return finish::broken(Record::default());
         }
-        let brief = self.brief(stored);
+        let brief = Self::brief(equipment, stored);
         let (scribe, keeping) = Scribe::start(ScribeParts {
             call: id.clone(),
             created: created(stored),
             feed: feed.clone(),
-            store: parts.store.clone(),
+            store: self.store().clone(),
             recording: self.recording_path(&id),
             room: self.room().clone(),
         });
@@ -268,7 +286,7 @@ impl Supervisor {
                 stt: if brief.deaf {
                     Arc::new(Deaf)
                 } else {
-                    parts.stt.clone()
+                    equipment.stt.clone()
                 },
                 stt_options: SttOptions {
                     language: brief.language.clone(),
@@ -276,19 +294,20 @@ impl Supervisor {
                     hints: hints(&brief),
                 },
                 llm: match &stored.call.disclosure {
-                    Some(disclosure) => {
-                        Arc::new(Disclosing::new(parts.llm.clone(), disclosure.text.clone()))
-                    }
-                    None => parts.llm.clone(),
+                    Some(disclosure) => Arc::new(Disclosing::new(
+                        equipment.llm.clone(),
+                        disclosure.text.clone(),
+                    )),
+                    None => equipment.llm.clone(),
                 },
-                tts: parts.tts.clone(),
+                tts: equipment.tts.clone(),
                 tts_options: TtsOptions {
                     language: brief.language.clone(),
                     voice: String::new(),
                 },
             },
             brief: brief.clone(),
-            config: finish::core_config(&parts.settings.call, stored),
+            config: finish::core_config(&equipment.settings.call, stored),
             commands,
             scribe,
         };
@@ -299,11 +318,11 @@ impl Supervisor {
             tracing::error!(call = %id, "the driver of a call panicked");
             return finish::broken(record);
         };
-        self.judge(&brief, finished, record).await
+        Self::judge(equipment, &brief, finished, record).await
     }
 
     async fn judge(
-        &self,
+        equipment: &Equipment,
         brief: &agent::Brief,
         finished: Finished,
         record: Record,
@@ -312,7 +331,7 @@ impl Supervisor {
             return finish::failed(failure, &finished, record);
         }
         let turns = finish::transcript_turns(&record.turns);
-        let llm = self.0.parts.llm.as_ref();
+        let llm = equipment.llm.as_ref();
         let verdict =
             agent::judge(brief, &turns, finished.end, record.answered_by, Some(llm)).await;
         finish::completed(&finished, record, verdict)
@@ -331,7 +350,7 @@ impl Supervisor {
         watch::call_ended(&finished.call.call);
         finish::announce(feed, &finished.call.call, at);
         let lines: Vec<_> = feed.read(0, usize::MAX).events;
-        if let Some(tracer) = &self.0.parts.watch.tracer {
+        if let Some(tracer) = &self.0.watch.tracer {
             tracer.trace(&finished.call.call, &lines);
         }
         let store = self.store().clone();

@@ -2,13 +2,16 @@
 
 use protocol::rest;
 
-use super::Supervisor;
+use super::{Equipment, Supervisor};
 use crate::store::StoredCall;
 
 impl Supervisor {
     /// Reads the callee's website, where the request names one, within a few seconds.
-    pub(super) async fn read_site(&self, stored: &StoredCall) -> Option<rest::Context> {
-        let reader = self.0.parts.reader.as_ref()?;
+    pub(super) async fn read_site(
+        equipment: &Equipment,
+        stored: &StoredCall,
+    ) -> Option<rest::Context> {
+        let reader = equipment.reader.as_ref()?;
         let context = reader.read(stored.request.website.as_deref()?).await;
         let id = &stored.call.call_id;
         match &context.problem {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use protocol::webhook::{self, ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use reqwest::{Response, StatusCode, Url, header, redirect::Policy};
 
-use super::{Courier, Settings, backoff, backoff::Answer, secrets};
+use super::{Courier, Route, Settings, backoff, backoff::Answer, secrets};
 use crate::{
     driver::clock,
     net::guard::Forbidden,
@@ -49,10 +49,11 @@ pub(super) async fn make(courier: &Courier, id: &EventId) {
         }
     };
     let started = clock::now();
-    let (answer, result) = send(courier, &event, &settings).await;
+    let route = courier.current();
+    let (answer, result) = send(courier, &route, &event, &settings).await;
     crate::watch::webhook_attempt(answer == Answer::Taken, clock::now() - started);
     let now = clock::wall();
-    let pauses = &courier.settings.pauses;
+    let pauses = &route.settings.pauses;
     let then = backoff::then(answer, event.attempts + 1, now, event.until, pauses);
     tracing::info!(
         call = %id.call, event = %id, what = %event.what, attempt = event.attempts + 1, result, next = ?then,
@@ -77,6 +78,7 @@ pub(super) async fn make(courier: &Courier, id: &EventId) {
 /// Sends an event; returns what was answered, and a sentence about it that names no address.
 async fn send(
     courier: &Courier,
+    route: &Route,
     event: &WebhookEvent,
     settings: &WebhookSettings,
 ) -> (Answer, String) {
@@ -85,7 +87,7 @@ async fn send(
         return (Answer::Gone, sentence.to_owned());
     };
     let checked = Url::parse(url).map_err(|error| error.to_string());
-    let url = checked.and_then(|url| match courier.settings.guard.check(&url) {
+    let url = checked.and_then(|url| match route.settings.guard.check(&url) {
         Ok(()) => Ok(url),
         Err(forbidden) => Err(forbidden.to_string()),
     });
@@ -93,14 +95,14 @@ async fn send(
         Ok(url) => url,
         Err(sentence) => return (Answer::Failed(None), sentence),
     };
-    let body = body(courier, event).await;
+    let body = body(courier, route, event).await;
     let id = event.id().to_string();
     let now = clock::wall();
     let signatures: Vec<_> = secrets(&courier.secret, &event.account, settings, now)
         .iter()
         .map(|secret| secret.sign(&id, now.as_second(), body.as_bytes()))
         .collect();
-    let request = courier
+    let request = route
         .client
         .post(url)
         .header(header::CONTENT_TYPE, "application/json")
@@ -111,14 +113,14 @@ async fn send(
     // Of the answer only its head is read; what follows is cut off.
     match request.send().await {
         Ok(response) => (judge(&response), response.status().to_string()),
-        Err(error) => (Answer::Failed(None), explain(courier, &error)),
+        Err(error) => (Answer::Failed(None), explain(route, &error)),
     }
 }
 
 /// Returns the body: the call as it was when it happened, with a link to its recording that is good from now on.
-async fn body(courier: &Courier, event: &WebhookEvent) -> String {
+async fn body(courier: &Courier, route: &Route, event: &WebhookEvent) -> String {
     let mut call = event.call.clone();
-    let file = courier
+    let file = route
         .settings
         .recordings
         .join(format!("{}.wav", call.call_id));
@@ -143,14 +145,14 @@ fn judge(response: &Response) -> Answer {
     }
 }
 
-fn explain(courier: &Courier, error: &reqwest::Error) -> String {
+fn explain(route: &Route, error: &reqwest::Error) -> String {
     if let Some(forbidden) = Forbidden::behind(error) {
         return forbidden.to_string();
     }
     if error.is_timeout() {
         return format!(
             "no answer within {} s",
-            courier.settings.timeout.as_secs_f32()
+            route.settings.timeout.as_secs_f32()
         );
     }
     // The innermost cause is the one that says something; the outer ones name the address.

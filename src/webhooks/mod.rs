@@ -8,7 +8,12 @@
 mod attempt;
 mod backoff;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 use protocol::{
@@ -57,6 +62,13 @@ pub struct Courier {
     store: Arc<dyn Store>,
     secret: Secret,
     links: Links,
+    /// Changed as a whole, when the operator changes something.
+    route: RwLock<Arc<Route>>,
+}
+
+/// How events are sent: by what the operator decided, with a client made for that.
+#[derive(Debug)]
+pub struct Route {
     settings: Settings,
     client: reqwest::Client,
 }
@@ -74,17 +86,36 @@ impl Courier {
     ) -> Result<Self, reqwest::Error> {
         let client = attempt::client(&settings)?;
         Ok(Self {
+            route: RwLock::new(Arc::new(Route { settings, client })),
             store,
             secret,
             links,
-            settings,
-            client,
         })
     }
 
+    /// Prepares another way to send events.
+    ///
+    /// # Errors
+    /// When no HTTP client can be made.
+    pub fn route(&self, settings: Settings) -> Result<Route, reqwest::Error> {
+        let client = attempt::client(&settings)?;
+        Ok(Route { settings, client })
+    }
+
+    /// Sends events this way from now on.
+    pub fn follow(&self, route: Route) {
+        *self.route.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(route);
+    }
+
+    fn current(&self) -> Arc<Route> {
+        // Nothing panics while it is held.
+        let route = self.route.read();
+        route.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Sends what is owed, until `closing`; then lets attempts under way finish, within their time.
-    pub async fn run(self, closing: CancellationToken) {
-        let courier = Arc::new(self);
+    pub async fn run(self: Arc<Self>, closing: CancellationToken) {
+        let courier = self;
         let bell = courier.store.bell();
         let mut flights = Flights::default();
         while !closing.is_cancelled() {

@@ -32,8 +32,18 @@ const ENV: [(&str, &str); 4] = [
 impl Client {
     /// Starts a server with this over the ordinary environment.
     pub(crate) fn start(env: &[(&str, &str)]) -> Self {
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self::start_in(tempfile::tempdir().unwrap(), env)
+    }
+
+    /// Starts a server with this configuration file, which is `agentphone.toml` in its home.
+    pub(crate) fn configured(text: &str, env: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
+        std::fs::write(home.path().join("agentphone.toml"), text).unwrap();
+        Self::start_in(home, env)
+    }
+
+    fn start_in(home: TempDir, env: &[(&str, &str)]) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let env: Vec<(String, String)> = ENV
             .iter()
             .chain(env)
@@ -72,6 +82,33 @@ impl Client {
         let server = Process::start(self.home.path(), &borrow(&self.env));
         self.url = server.url.clone();
         self.server = Some(server);
+    }
+
+    /// Sends the server a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
+        self.server.as_ref().unwrap().signal(signal);
+    }
+
+    /// Waits until the server has logged this, and returns all that it logged.
+    pub(crate) async fn until_logged(&self, words: &str) -> String {
+        for _ in 0..1_500 {
+            let log = self.server.as_ref().unwrap().log();
+            if log.contains(words) {
+                return log;
+            }
+            clock::sleep(Duration::from_millis(10)).await;
+        }
+        panic!(
+            "{words:?} was never logged: {}",
+            self.server.as_ref().unwrap().log()
+        );
+    }
+
+    /// Changes the configuration file, has the server read it, and waits until it has logged this about it.
+    pub(crate) async fn reload(&self, text: &str, words: &str) -> String {
+        std::fs::write(self.home.path().join("agentphone.toml"), text).unwrap();
+        self.signal(Signal::HUP);
+        self.until_logged(words).await
     }
 
     /// Ends the server by a signal; returns what it logged.

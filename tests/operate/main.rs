@@ -17,6 +17,7 @@ mod support;
 
 mod client;
 mod openapi;
+mod reload;
 mod room;
 mod running;
 mod tls;

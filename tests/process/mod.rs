@@ -29,12 +29,18 @@ pub(crate) fn program(home: &Path, env: &[(&str, &str)]) -> Command {
 }
 
 impl Process {
-    /// Starts a server on a free port and waits until it is ready.
+    /// Starts a server on a free port and waits until it is ready. Where its home has a file `agentphone.toml`, that is its
+    /// configuration.
     pub(crate) fn start(home: &Path, env: &[(&str, &str)]) -> Self {
         // A file, because a pipe that nobody reads would stop the server when it is full.
         let log = home.join("server.log");
-        let mut child = program(home, env)
-            .args(["serve", "--listen", "127.0.0.1:0"])
+        let mut command = program(home, env);
+        command.args(["serve", "--listen", "127.0.0.1:0"]);
+        let file = home.join("agentphone.toml");
+        if file.exists() {
+            command.arg("--config").arg(file);
+        }
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(File::create(&log).unwrap())
             .spawn()
@@ -53,6 +59,12 @@ impl Process {
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Returns what it has logged so far.
+    #[allow(dead_code, reason = "not every test program looks while it runs")]
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
     }
 
     /// Waits for its end; returns how it ended and what it logged.

@@ -143,3 +143,39 @@ async fn the_doctor_says_what_it_sees() {
         .filter(|(_, found)| matches!(found, check::Found::Bad(_)));
     assert_eq!(bad.count(), 1, "{told}");
 }
+
+#[tokio::test]
+async fn trunks_are_changed_while_calls_run_over_them() {
+    let (old, new) = (
+        Sipp::called("answer", 1, &[]),
+        Sipp::called("answer", 1, &[]),
+    );
+    let line = SipLine::new(options(vec![trunk(old.port)])).expect("a line");
+    let leg = line.dial(request()).await.expect("a leg");
+    let running = tokio::spawn(follow(leg, ms(1_500)));
+    clock::sleep(ms(500)).await;
+    let local = line.local();
+    let mut changed = trunk(new.port);
+    changed.name = "other".into();
+    line.adjust(options(vec![changed]));
+    let followed = call(&line, request()).await;
+    assert_eq!(
+        (followed.answered, followed.failed),
+        (1, None),
+        "{followed:?}"
+    );
+    let followed = running.await.expect("a call");
+    assert_eq!(
+        (followed.answered, followed.failed),
+        (1, None),
+        "{followed:?}"
+    );
+    assert_eq!(line.local(), local, "where we are reached has not changed");
+    // Without any trunk there is nothing to call over.
+    line.adjust(options(Vec::new()));
+    let refused = line.check(&request()).expect_err("no trunk");
+    assert!(refused.0.contains("line.sip.trunks"), "{refused}");
+    line.settle().await;
+    old.done().await;
+    new.done().await;
+}

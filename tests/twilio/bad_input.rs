@@ -25,6 +25,25 @@ fn form() -> Vec<(String, String)> {
     .to_vec()
 }
 
+/// A key that was changed because somebody else knew it is good for nothing from then on.
+#[tokio::test(start_paused = true)]
+async fn after_a_change_of_keys_the_old_one_signs_nothing() {
+    let rig = Rig::new();
+    let reach = Reach::Memory(rig.line.endpoints().expect("paths"));
+    let url = url("status");
+    let signature = sign(&url, &form());
+    assert_eq!(reach.post(&url, &form(), Some(&signature)).await.0, 204);
+    let changed = Rig::options(|options| options.auth_token = "another-token".into());
+    rig.line
+        .adjust(changed, std::sync::Arc::new(rig.standin.clone()));
+    assert_eq!(reach.post(&url, &form(), Some(&signature)).await.0, 403);
+    let back = Rig::options(|options| options.account_sid = "AC2".into());
+    rig.line
+        .adjust(back, std::sync::Arc::new(rig.standin.clone()));
+    // The account stays what it was, whatever is asked.
+    assert_eq!(reach.post(&url, &form(), Some(&signature)).await.0, 204);
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_the_carrier_may_tell() {
     let rig = Rig::new();

@@ -35,7 +35,12 @@ fn receive(rig: &Rig, engine: &super::Engine) {
     };
     let calls = rig.line.incoming().expect("a line that takes calls");
     let (supervisor, line) = (engine.supervisor.clone(), rig.line.clone());
-    tokio::spawn(async move { supervisor.receive(line, calls, reception).await });
+    tokio::spawn(async move {
+        {
+            let desk = tokio::sync::watch::channel(Some(reception)).1;
+            supervisor.receive(line, calls, desk).await
+        }
+    });
 }
 
 #[tokio::test(start_paused = true)]

@@ -59,6 +59,15 @@ impl Rig {
 
     fn with(change: impl FnOnce(&mut Options)) -> Self {
         let standin = StandIn::default();
+        let options = Self::options(change);
+        let line = Arc::new(TwilioLine::new(options, Arc::new(standin.clone())));
+        let endpoints = line.endpoints().expect("paths");
+        standin.reach(Reach::Memory(endpoints));
+        Self { standin, line }
+    }
+
+    /// Returns how a line is set up, with a change.
+    fn options(change: impl FnOnce(&mut Options)) -> Options {
         let mut options = Options {
             account_sid: ACCOUNT.into(),
             auth_token: TOKEN.into(),
@@ -69,10 +78,7 @@ impl Rig {
             dialect: Arc::new(stream::Twilio),
         };
         change(&mut options);
-        let line = Arc::new(TwilioLine::new(options, Arc::new(standin.clone())));
-        let endpoints = line.endpoints().expect("paths");
-        standin.reach(Reach::Memory(endpoints));
-        Self { standin, line }
+        options
     }
 
     fn engine(&self, setup: Setup) -> Engine {

@@ -106,7 +106,7 @@ impl CallTask {
                 to: to.clone(),
                 from: number,
                 offer: String::new(),
-                interval: self.shared.options.session_interval,
+                interval: self.shared.options().session_interval,
                 least: SHORTEST,
             };
             match self.try_lane(&lane, claim, invitation, deadline).await {
@@ -219,7 +219,7 @@ impl CallTask {
             Err(why) => return unreachable(why),
         };
         let mut early = None;
-        let impatient = (!patient).then(|| clock::now() + PATIENCE * shared.options.t1);
+        let impatient = (!patient).then(|| clock::now() + PATIENCE * shared.options().t1);
         loop {
             let until = [Some(deadline), early.as_ref().and_then(Early::hopeless_at)];
             let until = until.into_iter().flatten().min();

@@ -25,6 +25,8 @@ struct Known {
     calls: HashMap<String, Vec<Reason>>,
     /// Addresses that trunks were found at.
     trunks: HashSet<IpAddr>,
+    /// Networks whose calls are taken beside those of the trunks.
+    peers: Vec<Network>,
 }
 
 /// A call's place among those that are known, until it is dropped.
@@ -61,8 +63,22 @@ impl Registry {
         self.lock().trunks.extend(addresses);
     }
 
-    fn is_trunk(&self, address: IpAddr) -> bool {
-        self.lock().trunks.contains(&address.to_canonical())
+    /// Forgets all addresses of trunks but these.
+    pub(super) fn keep_trunks(&self, addresses: &HashSet<IpAddr>) {
+        let mut known = self.lock();
+        known.trunks.retain(|address| addresses.contains(address));
+    }
+
+    /// Lets these networks in, and no others.
+    pub(super) fn set_peers(&self, peers: Vec<Network>) {
+        self.lock().peers = peers;
+    }
+
+    /// Whether requests of an address are for us whatever they are about.
+    fn is_known(&self, address: IpAddr) -> bool {
+        let known = self.lock();
+        known.trunks.contains(&address.to_canonical())
+            || known.peers.iter().any(|network| network.holds(address))
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -86,7 +102,6 @@ impl Drop for Place {
 
 /// See the module's documentation.
 pub(super) struct Gate {
-    pub(super) peers: Vec<Network>,
     pub(super) registry: Arc<Registry>,
     pub(super) tally: Arc<Tally>,
 }
@@ -104,9 +119,7 @@ impl Gate {
             let id = request.call_id_header().map(|id| id.value().to_owned());
             tag.is_some() && id.is_ok_and(|id| self.registry.knows(&id))
         };
-        self.peers.iter().any(|network| network.holds(address))
-            || self.registry.is_trunk(address)
-            || of_a_call()
+        self.registry.is_known(address) || of_a_call()
     }
 }
 

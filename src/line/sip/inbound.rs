@@ -220,7 +220,7 @@ struct Call {
 
 fn read(shared: &Shared, request: &Request) -> Result<Call, (StatusCode, Vec<Header>)> {
     let bad = || (StatusCode::BadRequest, Vec::new());
-    if !shared.options.takes_calls {
+    if !shared.options().takes_calls {
         return Err((StatusCode::TemporarilyUnavailable, Vec::new()));
     }
     let required = request.header_value("Require").unwrap_or_default();
@@ -242,7 +242,8 @@ fn read(shared: &Shared, request: &Request) -> Result<Call, (StatusCode, Vec<Hea
     }
     let user = request.uri.user().unwrap_or_default().to_owned();
     let to = number(&user);
-    let wanted = &shared.options.incoming_numbers;
+    let options = shared.options();
+    let wanted = &options.incoming_numbers;
     if !wanted.is_empty() && !wanted.contains(&to) {
         return Err((StatusCode::NotFound, Vec::new()));
     }

@@ -14,6 +14,7 @@ mod early;
 mod failure;
 mod gate;
 mod inbound;
+mod keeper;
 mod options;
 mod reason;
 mod register;
@@ -26,9 +27,8 @@ mod timer;
 mod trunk;
 
 use std::{
-    collections::HashMap,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -39,6 +39,7 @@ use self::{
     call::{CallTask, Start},
     gate::Registry,
     inbound::Waiting,
+    keeper::Keeper,
     stack::Stack,
     tally::Tally,
     trunk::Lane,
@@ -68,35 +69,58 @@ const SETTLE: Duration = Duration::from_secs(4);
 #[derive(Debug)]
 pub struct SipLine {
     shared: Arc<Shared>,
-    standings: HashMap<String, Arc<Mutex<Standing>>>,
-    _tasks: Vec<AbortOnDropHandle<()>>,
+    keepers: Mutex<Vec<Keeper>>,
+    _server: AbortOnDropHandle<()>,
     taken: Mutex<Option<mpsc::Receiver<Incoming>>>,
 }
 
 /// What all calls of the line share.
 pub(crate) struct Shared {
-    options: Options,
+    /// Changed as a whole, when the operator changes something.
+    settings: RwLock<Settings>,
     stack: Arc<Stack>,
     dns: Arc<dyn Dns>,
     registry: Arc<Registry>,
     tally: Arc<Tally>,
-    lanes: Vec<Arc<Lane>>,
     ports: Arc<Ports>,
     tasks: TaskTracker,
     incoming: mpsc::Sender<Incoming>,
     waiting: Mutex<Waiting>,
 }
 
+/// What the operator set, and the trunks of it with what goes on over them.
+#[derive(Clone)]
+struct Settings {
+    options: Arc<Options>,
+    lanes: Arc<[Arc<Lane>]>,
+}
+
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Shared")
-            .field("options", &self.options)
+            .field("options", &self.options())
             .field("stack", &self.stack)
             .finish_non_exhaustive()
     }
 }
 
 impl Shared {
+    fn settings(&self) -> Settings {
+        // Nothing panics while it is held.
+        let settings = self.settings.read();
+        settings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns what the operator set.
+    fn options(&self) -> Arc<Options> {
+        self.settings().options
+    }
+
+    /// Returns all trunks, in their order.
+    fn lanes(&self) -> Arc<[Arc<Lane>]> {
+        self.settings().lanes
+    }
+
     /// Returns the trunks that may call from a number, in their order.
     fn lanes_for(&self, from: Option<&str>) -> Vec<Arc<Lane>> {
         let may = |lane: &&Arc<Lane>| {
@@ -105,7 +129,7 @@ impl Shared {
                 numbers.is_empty() || numbers.iter().any(|number| number == from)
             })
         };
-        self.lanes.iter().filter(may).cloned().collect()
+        self.lanes().iter().filter(may).cloned().collect()
     }
 
     /// Returns the addresses of a trunk, or of the proxy in front of it, the ones to try first at the front.
@@ -146,48 +170,29 @@ impl SipLine {
         let (registry, tally) = (Arc::<Registry>::default(), Arc::<Tally>::default());
         let (stack, requests) = Stack::start(&options, registry.clone(), tally.clone())?;
         let (incoming, taken) = mpsc::channel(inbound::MOST_WAITING);
+        registry.set_peers(options.peers.clone());
         let lanes = options.trunks.iter().cloned().map(Lane::new).collect();
         let shared = Arc::new(Shared {
             stack: Arc::new(stack),
             dns,
             registry,
             tally,
-            lanes,
             ports: Ports::new(options.listen.ip(), options.sound.ports.clone()),
             tasks: TaskTracker::new(),
             incoming,
             waiting: Mutex::default(),
-            options,
+            settings: RwLock::new(Settings {
+                options: Arc::new(options),
+                lanes,
+            }),
         });
-        let weak = Arc::downgrade(&shared);
-        let mut tasks = vec![AbortOnDropHandle::new(tokio::spawn(inbound::serve(
-            weak.clone(),
-            requests,
-        )))];
-        let mut standings = HashMap::new();
-        for lane in &shared.lanes {
-            let trunk = &lane.trunk;
-            if let Some(wanted) = trunk.register {
-                let standing = Arc::new(Mutex::new(Standing::Asking));
-                standings.insert(trunk.name.clone(), standing.clone());
-                let keep = register::keep(weak.clone(), lane.clone(), wanted, standing);
-                tasks.push(AbortOnDropHandle::new(tokio::spawn(keep)));
-            }
-            if let Some(period) = trunk.keep_alive {
-                let keep = register::keep_alive(weak.clone(), lane.clone(), period);
-                tasks.push(AbortOnDropHandle::new(tokio::spawn(keep)));
-            } else if shared.options.takes_calls {
-                // So that it is known whose calls are a trunk's.
-                let (shared, lane) = (shared.clone(), lane.clone());
-                tasks.push(AbortOnDropHandle::new(tokio::spawn(async move {
-                    let _: Result<_, _> = shared.addresses(&lane).await;
-                })));
-            }
-        }
+        let serve = inbound::serve(Arc::downgrade(&shared), requests);
+        let lanes = shared.lanes();
+        let keepers = lanes.iter().map(|lane| Keeper::of(&shared, lane.clone()));
         Ok(Self {
+            keepers: Mutex::new(keepers.collect()),
             shared,
-            standings,
-            _tasks: tasks,
+            _server: AbortOnDropHandle::new(tokio::spawn(serve)),
             taken: Mutex::new(Some(taken)),
         })
     }
@@ -207,14 +212,10 @@ impl SipLine {
     /// Returns how a trunk's registration stands.
     #[must_use]
     pub fn standing(&self, trunk: &str) -> Standing {
-        self.standings
-            .get(trunk)
-            .map_or(Standing::None, |standing| {
-                standing
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .clone()
-            })
+        let keepers = self.keepers.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keepers = keepers.iter();
+        let keeper = keepers.find(|keeper| keeper.lane.trunk.name == trunk);
+        keeper.map_or(Standing::None, Keeper::standing)
     }
 
     /// Returns how many calls the library remembers, for looking for leaks.
@@ -233,7 +234,7 @@ impl SipLine {
             commands,
             codec: self
                 .shared
-                .options
+                .options()
                 .sound
                 .codecs
                 .first()
@@ -269,7 +270,7 @@ impl Line for SipLine {
 
     fn check(&self, request: &DialRequest) -> Result<(), DialError> {
         let from = request.from.as_deref();
-        match (self.shared.lanes.is_empty(), self.shared.lanes_for(from).is_empty()) {
+        match (self.shared.lanes().is_empty(), self.shared.lanes_for(from).is_empty()) {
             (true, _) => Err(DialError("The line has no trunk to call over; add one to line.sip.trunks.".into())),
             (_, true) => Err(DialError(
                 "The number to call from belongs to no trunk; see from_phone_numbers of line.sip.trunks.".into(),
@@ -287,7 +288,7 @@ impl Line for SipLine {
     }
 
     fn incoming(&self) -> Option<mpsc::Receiver<Incoming>> {
-        if !self.shared.options.takes_calls {
+        if !self.shared.options().takes_calls {
             return None;
         }
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
@@ -299,7 +300,7 @@ impl Line for SipLine {
             self.shared.tasks.close();
             let settled = async {
                 self.shared.tasks.wait().await;
-                register::leave(&self.shared).await;
+                register::leave(&self.shared, &self.shared.lanes()).await;
             };
             if clock::timeout(SETTLE, settled).await.is_none() {
                 tracing::warn!(

@@ -73,7 +73,7 @@ impl fmt::Debug for Tls {
 }
 
 /// One way to the telephone network.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 pub struct Trunk {
     /// Its name in messages.
     pub name: String,
@@ -106,7 +106,7 @@ pub struct Trunk {
 }
 
 /// A user and a password.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Login {
     /// The user.
     pub user: String,

@@ -213,8 +213,8 @@ pub(super) async fn register(
 }
 
 /// Takes registrations back, as far as that goes in the time that is left.
-pub(super) async fn leave(shared: &Shared) {
-    for lane in &shared.lanes {
+pub(super) async fn leave(shared: &Shared, lanes: &[Arc<Lane>]) {
+    for lane in lanes {
         if lane.trunk.register.is_none() {
             continue;
         }

@@ -40,9 +40,9 @@ impl Sound {
     pub(super) fn open(shared: &Shared, peer: IpAddr) -> Result<Self, Failed> {
         let options = rtp::Options {
             address: shared.stack.address_towards(peer),
-            codecs: shared.options.sound.codecs.clone(),
-            srtp: shared.options.sound.srtp,
-            limits: shared.options.sound.limits,
+            codecs: shared.options().sound.codecs.clone(),
+            srtp: shared.options().sound.srtp,
+            limits: shared.options().sound.limits,
         };
         let opened = Session::open(&shared.ports, &options)
             .map_err(|why| Failed::ours(Failure::LineUnavailable, why.to_string()))?;

@@ -144,11 +144,7 @@ impl Stack {
             .with_option(timing(options.t1))
             .with_target_locator(Box::new(Located(routes.clone())))
             .with_inspector(Box::new(Repair(tally.clone())))
-            .with_transport_inspector(Box::new(Gate {
-                peers: options.peers.clone(),
-                registry,
-                tally,
-            }))
+            .with_transport_inspector(Box::new(Gate { registry, tally }))
             .build();
         let incoming = endpoint
             .incoming_transactions()

@@ -157,7 +157,7 @@ impl CallTask {
                     format!(
                         "Twilio answered the call and its stream did not reach {}; check server.public_url with \
                          agentphone doctor --line twilio",
-                        self.shared.options.stream_url()
+                        self.shared.options().stream_url()
                     ),
                 )),
             }
@@ -173,7 +173,7 @@ impl CallTask {
                 format!(
                     "Twilio could not open its stream to {} ({words}); check server.public_url with agentphone \
                      doctor --line twilio",
-                    self.shared.options.stream_url()
+                    self.shared.options().stream_url()
                 ),
             ))),
             Signal::Stray(sid) => {
@@ -229,13 +229,13 @@ impl CallTask {
                 let sentence = "Twilio's stream broke off without saying that the call had ended";
                 self.fail(Failed::carriers(Failure::MediaLost, sentence))
                     .await;
-                self.shared.api.hang_up(&sid).await;
+                self.shared.api().hang_up(&sid).await;
             }
-            TalkEnd::NotWanted => self.shared.api.hang_up(&sid).await,
+            TalkEnd::NotWanted => self.shared.api().hang_up(&sid).await,
             TalkEnd::Transfer(number) => {
-                if !self.shared.api.instruct(&sid, twiml::dial(&number)).await {
+                if !self.shared.api().instruct(&sid, twiml::dial(&number)).await {
                     tracing::error!(sid, "a call could not be transferred and is ended");
-                    self.shared.api.hang_up(&sid).await;
+                    self.shared.api().hang_up(&sid).await;
                 }
             }
         }
@@ -255,7 +255,7 @@ impl CallTask {
             return;
         }
         if let Some(sid) = self.ticket.handle.sid() {
-            self.shared.api.hang_up(&sid).await;
+            self.shared.api().hang_up(&sid).await;
             return;
         }
         if !placing.uncertain {
@@ -276,7 +276,7 @@ impl CallTask {
             None
         });
         if let Some(Some(sid)) = heard.await {
-            self.shared.api.hang_up(&sid).await;
+            self.shared.api().hang_up(&sid).await;
         }
     }
 
@@ -289,7 +289,7 @@ impl CallTask {
         let shared = self.shared.clone();
         self.shared
             .tasks
-            .spawn(async move { shared.api.hang_up(&sid).await });
+            .spawn(async move { shared.api().hang_up(&sid).await });
     }
 
     async fn fail(&self, failed: Failed) {

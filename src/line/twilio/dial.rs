@@ -63,7 +63,7 @@ pub(super) async fn place(
         if stop.is_cancelled() {
             return Placed::Stopped;
         }
-        let (failed, wish) = match judge(shared.api.create(call).await) {
+        let (failed, wish) = match judge(shared.api().create(call).await) {
             Next::Give(Placed::Made(sid)) => {
                 let known = (!handle.bind(&sid)).then(|| handle.sid()).flatten();
                 if known.is_some_and(|known| known != sid) {
@@ -72,7 +72,7 @@ pub(super) async fn place(
                         sid,
                         "the carrier made a call twice; the second one is ended"
                     );
-                    shared.api.hang_up(&sid).await;
+                    shared.api().hang_up(&sid).await;
                 }
                 return Placed::Made(sid);
             }
@@ -136,7 +136,7 @@ async fn look_up(
         if let Some(sid) = handle.sid() {
             return Ok(Some(sid));
         }
-        let calls = shared.api.calls(&call.to, &call.from).await?;
+        let calls = shared.api().calls(&call.to, &call.from).await?;
         let ours = calls.into_iter().find(|found| {
             let recent = found.created().is_none_or(|at| at >= begun - SKEW);
             let same = |told: &Option<String>, asked: &str| {

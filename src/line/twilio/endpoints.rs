@@ -69,7 +69,7 @@ impl Endpoints for Carrier {
             self.0.tally.senseless.add();
             return Err(refusal(404, "There is no stream at this path."));
         }
-        let url = self.0.options.stream_url();
+        let url = self.0.options().stream_url();
         let url = match request.target.split_once('?') {
             Some((_, query)) => format!("{url}?{query}"),
             None => url,
@@ -83,7 +83,7 @@ impl Endpoints for Carrier {
 impl Carrier {
     /// Checks who asks and returns the fields of the form.
     fn read(&self, request: &WireRequest) -> Result<Fields, WireResponse> {
-        let options = &self.0.options;
+        let options = self.0.options();
         let url = format!("{}{}", options.public_url, request.target);
         let kind = request.header("content-type").unwrap_or_default();
         let is_form = kind
@@ -122,7 +122,7 @@ impl Carrier {
         url: &str,
         signed: Signed<'_>,
     ) -> Result<(), WireResponse> {
-        let options = &self.0.options;
+        let options = self.0.options();
         let Some(header) = options.dialect.signature_header() else {
             // The carrier does not sign this way. Streams are known by their token; nothing else can be.
             return match request.endpoint.as_str() {
@@ -197,7 +197,7 @@ impl Carrier {
             shared.tally.senseless.add();
             return refusal(400, "The form names no call, or no number.");
         };
-        if !shared.options.incoming_numbers.contains(&call.to) {
+        if !shared.options().incoming_numbers.contains(&call.to) {
             tracing::info!("a call to a number that takes none was turned away");
             return xml(twiml::reject_busy());
         }
@@ -223,7 +223,7 @@ impl Carrier {
                 clock::sleep(ANSWER_LIMIT).await;
                 if shared.registry.take_incoming(&id).is_some() {
                     tracing::warn!("an incoming call was taken and never answered; it is ended");
-                    shared.api.hang_up(&sid).await;
+                    shared.api().hang_up(&sid).await;
                 }
             });
             return xml(twiml);
@@ -298,7 +298,7 @@ async fn start_of(shared: &Shared, socket: &mut WebSocketStream<Wire>) -> Option
             shared.tally.unreadable.add();
             continue;
         };
-        match shared.options.dialect.read(&text) {
+        match shared.options().dialect.read(&text) {
             Ok(frame) => match frame.message {
                 Said::Connected => {}
                 Said::Start(start) => return Some(start),
@@ -315,8 +315,8 @@ async fn start_of(shared: &Shared, socket: &mut WebSocketStream<Wire>) -> Option
 
 fn admit(shared: &Shared, start: &Start) -> Result<tokio::sync::mpsc::Sender<Signal>, Refusal> {
     let named = |name: &str| start.parameters.get(name).map_or("", String::as_str);
-    let signed = shared.options.dialect.signature_header().is_some();
-    let other = |account: &String| *account != shared.options.account_sid;
+    let signed = shared.options().dialect.signature_header().is_some();
+    let other = |account: &String| *account != shared.options().account_sid;
     if signed && start.account.as_ref().is_some_and(other) {
         return Err(Refusal::OtherCall);
     }

@@ -21,7 +21,7 @@ mod tally;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -119,13 +119,29 @@ pub struct TwilioLine(Arc<Shared>);
 /// What all calls of the line share.
 #[derive(Debug)]
 struct Shared {
-    options: Options,
-    api: Api,
+    /// Changed as a whole, when the operator changes something.
+    settings: RwLock<Settings>,
     registry: Registry,
     tally: Tally,
     tasks: TaskTracker,
     incoming: mpsc::Sender<Incoming>,
     taken: Mutex<Option<mpsc::Receiver<Incoming>>>,
+}
+
+/// What the operator set, and the carrier as it is asked with that.
+#[derive(Debug, Clone)]
+struct Settings {
+    options: Arc<Options>,
+    api: Arc<Api>,
+}
+
+impl Settings {
+    fn new(options: Options, http: Arc<dyn Http>) -> Self {
+        Self {
+            api: Arc::new(Api::new(http, &options.account_sid)),
+            options: Arc::new(options),
+        }
+    }
 }
 
 impl TwilioLine {
@@ -134,14 +150,32 @@ impl TwilioLine {
     pub fn new(options: Options, http: Arc<dyn Http>) -> Self {
         let (incoming, taken) = mpsc::channel(INCOMING);
         Self(Arc::new(Shared {
-            api: Api::new(http, &options.account_sid),
+            settings: RwLock::new(Settings::new(options, http)),
             registry: Registry::default(),
             tally: Tally::default(),
             tasks: TaskTracker::new(),
             incoming,
             taken: Mutex::new(Some(taken)),
-            options,
         }))
+    }
+
+    /// Lets other numbers and keys hold from now on; the account stays. Running calls are hung up with the new keys, too:
+    /// the old ones may be good for nothing any more.
+    pub fn adjust(&self, options: Options, http: Arc<dyn Http>) {
+        let account_sid = self.0.options().account_sid.clone();
+        let settings = Settings::new(
+            Options {
+                account_sid,
+                ..options
+            },
+            http,
+        );
+        let mut current = self
+            .0
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *current = settings;
     }
 
     /// Returns how often something was refused since the start.
@@ -150,16 +184,16 @@ impl TwilioLine {
         self.0.tally.counts()
     }
 
-    fn from<'a>(&'a self, request: &'a DialRequest) -> Result<&'a str, DialError> {
-        let numbers = &self.0.options.numbers;
+    fn from(&self, request: &DialRequest) -> Result<String, DialError> {
+        let numbers = &self.0.options().numbers;
         match &request.from {
-            None => numbers.first().map(String::as_str).ok_or_else(|| {
+            None => numbers.first().cloned().ok_or_else(|| {
                 DialError(
                     "The line has no number to call from; set line.twilio.from_phone_numbers."
                         .into(),
                 )
             }),
-            Some(from) if numbers.contains(from) => Ok(from),
+            Some(from) if numbers.contains(from) => Ok(from.clone()),
             Some(_) => Err(DialError(
                 "The number to call from is none of line.twilio.from_phone_numbers.".into(),
             )),
@@ -168,10 +202,10 @@ impl TwilioLine {
 
     fn new_call(&self, request: &DialRequest, ticket: &Ticket) -> Result<NewCall, DialError> {
         let shared = &self.0;
-        let options = &shared.options;
+        let options = shared.options();
         Ok(NewCall {
             to: request.to.clone(),
-            from: self.from(request)?.to_owned(),
+            from: self.from(request)?,
             twiml: shared.connect(ticket),
             status_callback: options.url(&format!("status?ref={}", ticket.handle.reference)),
             timeout: request.ring_timeout.as_secs(),
@@ -187,16 +221,29 @@ impl TwilioLine {
 }
 
 impl Shared {
+    fn settings(&self) -> Settings {
+        // Nothing panics while it is held.
+        let settings = self.settings.read();
+        settings.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns what the operator set.
+    fn options(&self) -> Arc<Options> {
+        self.settings().options
+    }
+
+    /// Returns the carrier.
+    fn api(&self) -> Arc<Api> {
+        self.settings().api
+    }
+
     /// Returns the document that connects a call to its stream.
     fn connect(&self, ticket: &Ticket) -> String {
+        let options = self.options();
         twiml::connect(&ConnectStream {
-            url: &self.options.stream_url(),
-            status_callback: Some(
-                &self
-                    .options
-                    .url(&format!("stream?ref={}", ticket.handle.reference)),
-            ),
-            attributes: self.options.dialect.stream_attributes(),
+            url: &options.stream_url(),
+            status_callback: Some(&options.url(&format!("stream?ref={}", ticket.handle.reference))),
+            attributes: options.dialect.stream_attributes(),
             parameters: &[("ref", &ticket.handle.reference), ("token", &ticket.token)],
         })
     }

@@ -77,7 +77,7 @@ pub(super) struct Talk {
 
 impl Talk {
     pub(super) fn new(shared: Arc<Shared>, socket: Socket, start: Start) -> Self {
-        let dialect = shared.options.dialect.clone();
+        let dialect = shared.options().dialect.clone();
         Self {
             packets: Packets::new(dialect.is_ordered()),
             shared,
@@ -221,7 +221,7 @@ impl Talk {
                 let shared = self.shared.clone();
                 self.shared
                     .tasks
-                    .spawn(async move { shared.api.hang_up(&sid).await });
+                    .spawn(async move { shared.api().hang_up(&sid).await });
             }
         }
         None

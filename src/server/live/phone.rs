@@ -22,7 +22,7 @@ pub(in crate::server) async fn open_phone(
     caller: Caller,
     request: Request<Incoming>,
 ) -> Outcome {
-    let mut lines = app.supervisor.lines().iter();
+    let mut lines = app.supervisor.lines().into_iter();
     let Some(phones) = lines.find_map(|line| line.phones()) else {
         return Err(ApiError::new(
             ErrorCode::NotFound,

@@ -11,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use super::super::workload;
 use crate::{
     app::App,
-    config::{Config, Services},
+    config::{Config, Kept, Services},
     driver::pulse,
     provider::{ProviderError, ProviderErrorKind},
 };
@@ -115,6 +115,7 @@ fn services(
     let line = config.line.twilio.line(public_url);
     let line = line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
     Ok(Services {
+        kept: Kept::default(),
         lines: vec![Arc::new(line)],
         stt: Arc::new(workload::hearing()),
         llm: Arc::new(workload::thinking()),
