@@ -25,6 +25,7 @@ deb: pages ## Make the Debian package in target/debian
 test: ## Run all tests
 	@scripts/setup test
 	@scripts/pages test
+	@scripts/tool cargo-deb >/dev/null
 	cargo test --locked --workspace
 
 check: fmt lint test ## All that must pass before a change lands

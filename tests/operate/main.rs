@@ -16,6 +16,7 @@ mod receiver;
 mod support;
 
 mod client;
+mod manager;
 mod openapi;
 mod reload;
 mod room;
