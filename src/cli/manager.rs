@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// What stopping takes beside the calls that still run: webhooks under way, the database.
-const MARGIN: Duration = Duration::from_secs(15);
+/// What stopping takes beside `calls.drain_seconds` at most: hanging up, telling carriers, webhooks under way, the database.
+const MARGIN: Duration = Duration::from_secs(20);
 
 /// Says that requests are answered.
 pub(super) fn ready(status: &str) {

@@ -30,7 +30,7 @@ fn a_service_manager_is_told_when_requests_are_answered_and_how_long_stopping_ta
     let stopping = told();
     // The drain that was configured, and a margin.
     assert!(
-        stopping.contains("STOPPING=1\n") && stopping.contains("EXTEND_TIMEOUT_USEC=615000000\n"),
+        stopping.contains("STOPPING=1\n") && stopping.contains("EXTEND_TIMEOUT_USEC=620000000\n"),
         "{stopping}"
     );
     assert!(server.end().0.success());

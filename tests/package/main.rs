@@ -67,6 +67,7 @@ fn it_serves_calls_as_a_user_of_its_own_in_a_sandbox() {
          --key {key} --follow --json"
     ));
     check_sandbox(&machine);
+    check_reload(&machine);
     let call: Value = serde_json::from_str(&call.end()).unwrap();
     let call = &call["data"];
     assert_eq!(call["status"], "completed", "{call}");
@@ -93,6 +94,23 @@ fn it_serves_calls_as_a_user_of_its_own_in_a_sandbox() {
     machine.sh("systemctl start agentphone");
     let ended: Value = serde_json::from_str(&machine.sh(&format!("{http}/{id}"))).unwrap();
     assert_eq!(ended["data"]["status"], "canceled", "{ended}");
+}
+
+/// Lets the service read its configuration again, as the head of the file says, while a call runs.
+fn check_reload(machine: &Machine) {
+    let pid = property(machine, "MainPID");
+    machine.sh(&format!(
+        "sed -i 's/^#max_concurrent = 50/max_concurrent = 7/; s/^#max_connections = .*/max_connections = 99/' {CONFIG}"
+    ));
+    machine.sh("systemctl reload agentphone");
+    let told = |what: &str| {
+        machine.sh(&format!(
+            "timeout 20 bash -c \"until journalctl --unit agentphone --output cat | grep '{what}'; do sleep 0.1; done\""
+        ))
+    };
+    assert!(told("these keys hold").contains("calls.max_concurrent"));
+    assert!(told("needs a restart: these").contains("server.max_connections"));
+    assert_eq!(property(machine, "MainPID"), pid);
 }
 
 /// Looks at the running service from outside, and at what its manager thinks of it.
