@@ -166,28 +166,30 @@ impl Client {
         ))
     }
 
-    /// Sends a request with the key and reads the answer, whatever its status.
-    async fn answer(
+    /// Sends a request with the key and reads the answer, whatever its status; also returns whether it is the answer to an
+    /// earlier request with the same idempotency key.
+    async fn exchange(
         &self,
         request: reqwest::RequestBuilder,
-    ) -> Result<(StatusCode, Value), Failure> {
+    ) -> Result<(StatusCode, Value, bool), Failure> {
         let request = request.header("x-api-key", &self.key);
         let response = request.send().await.map_err(|error| self.absent(error))?;
         let status = response.status();
+        let replayed = response.headers().contains_key("idempotent-replayed");
         let raw = serde_json::from_slice(&response.bytes().await?).map_err(|_| {
             Failure::new(format!(
                 "{} answered {status} without JSON. Is it agentphone?",
                 self.base
             ))
         })?;
-        Ok((status, raw))
+        Ok((status, raw, replayed))
     }
 
     async fn send<T: DeserializeOwned>(
         &self,
         request: reqwest::RequestBuilder,
     ) -> Result<Answered<T>, Failure> {
-        let (status, raw) = self.answer(request).await?;
+        let (status, raw, _) = self.exchange(request).await?;
         if !status.is_success() {
             return Err(refused(status, &raw));
         }

@@ -6,6 +6,7 @@ use protocol::control::Numbered;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use super::Retries;
 use crate::provider::BoxFuture;
 
 /// A wish, as REST knows it.
@@ -47,12 +48,18 @@ pub struct Reply {
     pub status: u16,
     /// The body: the data, or `{"error", "code"}`.
     pub body: Value,
+    /// Whether this is the answer to an earlier request with the same idempotency key.
+    pub replayed: bool,
 }
 
 /// The REST interface with one key.
 pub trait Desk: fmt::Debug + Send + Sync + 'static {
     /// Has a wish carried out.
     fn ask(&self, ask: Ask) -> BoxFuture<'_, Reply>;
+    /// Whose wishes come here, as far as several owners share the memory of [`Desk::retries`].
+    fn owner(&self) -> String;
+    /// The wishes of the recent past.
+    fn retries(&self) -> &Retries;
     /// Follows the events of a call from its beginning; the channel is closed when there will be no more. Dropping the receiver
     /// ends it.
     ///

@@ -20,6 +20,13 @@ const MAX_ID: usize = 64;
 /// What a tool is asked to do.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Call {
+    /// Place a call.
+    Place {
+        /// The request's body.
+        body: Value,
+        /// The key by which a repetition is known; none: one is made.
+        idempotency_key: Option<String>,
+    },
     /// One wish.
     Ask(Ask),
     /// Wait for news of a call.
@@ -72,10 +79,10 @@ impl Call {
         Ok(match name {
             "place_call" => {
                 let idempotency_key = arguments.text("idempotency_key")?;
-                Self::Ask(Ask::Create {
+                Self::Place {
                     body: Value::Object(arguments.0),
                     idempotency_key,
-                })
+                }
             }
             "wait_for_call" => Self::Wait {
                 call_id: arguments.id()?,
@@ -201,8 +208,9 @@ const DEFINITIONS: [Definition; 7] = [
         description: "Makes a real phone call: dials a US or Canadian number, talks to whoever answers, works toward the \
 objective and brings back the outcome, a summary, the transcript and a recording. A person is rung and it costs one credit. Do \
 NOT use it to try something out, for emergency or premium numbers, for sales calls to people who did not ask, or when the user \
-has not clearly asked for this call; do not repeat it because an answer is slow (give an idempotency_key and the same call is \
-returned). Returns at once with a call_id; then use wait_for_call.",
+has not clearly asked for this call; do not repeat it because an answer is slow: within a minute, and until the call is over, the same \
+arguments return the same call (`placed_earlier` tells), and so does the same idempotency_key for a day. Returns at once with a \
+call_id; then use wait_for_call.",
         input: || {
             json!({
                 "type": "object",
@@ -215,13 +223,24 @@ returned). Returns at once with a call_id; then use wait_for_call.",
                     "instructions": { "type": "string", "description": "More context for the agent; not told to the callee as such" },
                     "first_message": { "type": "string", "description": "The agent's first words, word for word" },
                     "max_duration_seconds": { "type": "integer", "description": "The longest the call may last" },
+                    "voicemail": {
+                        "type": "object",
+                        "description": "What to do when a voice mailbox answers; hang up when absent",
+                        "properties": {
+                            "action": { "type": "string", "enum": ["hangup", "leave_message"] },
+                            "message": { "type": "string", "description": "What to leave; the objective in a sentence when absent" }
+                        },
+                        "required": ["action"]
+                    },
+                    "scheduled_at": { "type": "string", "description": "When to call, RFC 3339 with an offset, at most 30 days ahead; at once when absent" },
+                    "webhook_url": { "type": "string", "description": "Where the user's own server wants to be told what happens" },
                     "transfer_to": { "type": "string", "description": "A number to which the agent may connect the callee" },
                     "result_schema": { "type": "object", "description": "JSON Schema of what to bring back in `result`" },
                     "metadata": { "type": "object", "description": "Kept with the call; not told to anybody on the phone" },
                     "from_phone_number": { "type": "string", "description": "Which of the configured numbers is shown" },
                     "line": { "type": "string", "description": "How the phone is connected; the server's default when absent. \"simulated\" rings nobody" },
                     "scenario": { "type": "string", "description": "On the simulated line: which scenario plays the callee" },
-                    "idempotency_key": { "type": "string", "description": "Any text of your own for this call; the same again returns the same call instead of ringing twice" }
+                    "idempotency_key": { "type": "string", "description": "Any text of your own for this call; the same again returns the same call, another rings again although the same call is not over" }
                 },
                 "required": ["to_phone_number", "objective"],
                 "additionalProperties": false
@@ -388,10 +407,10 @@ mod tests {
                 "place_call",
                 json!({ "objective": "o", "idempotency_key": "k" })
             ),
-            Ok(Call::Ask(Ask::Create {
+            Ok(Call::Place {
                 body: json!({ "objective": "o" }),
                 idempotency_key: Some("k".into())
-            }))
+            })
         );
         assert_eq!(
             read("wait_for_call", json!({ "call_id": "cl_1" })),

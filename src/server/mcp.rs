@@ -20,13 +20,15 @@ use rmcp::transport::streamable_http_server::{
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+mod refusal;
+
 use super::{
     App, account,
     answer::{self, Body, Outcome},
     answers, calls,
 };
 use crate::{
-    mcp::{Ask, Desk, Reply, Server},
+    mcp::{Ask, Desk, Reply, Retries, Server},
     provider::BoxFuture,
     supervisor::Caller,
 };
@@ -52,9 +54,14 @@ pub(super) async fn handle<B>(
         Arc::new(NeverSessionManager::default()),
         config(app),
     );
+    if let Some(refusal) = refusal::before(request.method(), request.headers(), &body) {
+        return refusal;
+    }
+    let asked = body.clone();
     let request = request.map(|_| Full::new(body));
     let response = service.handle(request).await;
-    Ok(response.map(|body| body.map_err(|never| match never {}).boxed_unsync()))
+    let response = response.map(|body| body.map_err(|never| match never {}).boxed_unsync());
+    Ok(refusal::mend(response, &asked).await)
 }
 
 /// Returns the answer to a request without a key, as clients of the protocol expect it.
@@ -140,6 +147,7 @@ fn target(query: &str) -> Result<Uri, ApiError> {
 async fn reply(outcome: Outcome) -> Reply {
     let response = outcome.unwrap_or_else(|error| answer::error(&error));
     let status = response.status().as_u16();
+    let replayed = response.headers().contains_key("idempotent-replayed");
     let bytes = response.into_body().collect().await;
     let bytes = bytes
         .map(http_body_util::Collected::to_bytes)
@@ -147,12 +155,21 @@ async fn reply(outcome: Outcome) -> Reply {
     Reply {
         status,
         body: serde_json::from_slice(&bytes).unwrap_or(Value::Null),
+        replayed,
     }
 }
 
 impl Desk for Local {
     fn ask(&self, ask: Ask) -> BoxFuture<'_, Reply> {
         Box::pin(async move { reply(self.answer(ask).await).await })
+    }
+
+    fn owner(&self) -> String {
+        format!("{} {}", self.caller.account, self.caller.test)
+    }
+
+    fn retries(&self) -> &Retries {
+        &self.app.retries
     }
 
     fn follow<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<mpsc::Receiver<Numbered>, Reply>> {

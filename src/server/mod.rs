@@ -110,6 +110,8 @@ pub struct App {
     guests: Guests,
     creations: Arc<PerMinute>,
     requests: Arc<PerMinute>,
+    /// What models asked for lately.
+    retries: Arc<crate::mcp::Retries>,
     /// Requests with the same idempotency key, one at a time.
     once: Arc<Turns<(AccountId, String)>>,
     /// Which keys' use was noted in the last minute.
@@ -137,6 +139,7 @@ impl App {
             secret,
             creations: Arc::new(PerMinute::new(settings.creations_per_minute)),
             requests: Arc::new(PerMinute::new(settings.reads_per_minute)),
+            retries: Arc::default(),
             once: Arc::default(),
             uses: Arc::new(PerMinute::new(1)),
             settings: Arc::new(RwLock::new(Arc::new(settings))),

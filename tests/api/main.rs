@@ -17,6 +17,8 @@ mod limits;
 mod list;
 mod live;
 mod mcp;
+mod mcp_misuse;
+mod mcp_pipe;
 mod one_call;
 mod privacy;
 #[path = "../process/mod.rs"]

@@ -116,14 +116,14 @@ async fn the_official_sdk_places_calls_in_either_era_and_by_either_way() {
 }
 
 impl Server {
-    fn mcp(&self, method: Method) -> RequestBuilder {
+    pub(crate) fn mcp(&self, method: Method) -> RequestBuilder {
         self.http()
             .request(method, format!("http://{}/mcp", self.address))
             .header("accept", "application/json, text/event-stream")
     }
 
     /// Calls a tool as a client without handshake does.
-    async fn tool(&self, key: &str, name: &str, arguments: &Value) -> Answer {
+    pub(crate) async fn tool(&self, key: &str, name: &str, arguments: &Value) -> Answer {
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": { "name": name, "arguments": arguments } });
         let request = self.mcp(Method::POST).header("x-api-key", key);
@@ -164,23 +164,46 @@ async fn without_a_key_or_from_a_strange_page_nothing_is_answered() {
 #[tokio::test]
 async fn scopes_hold_as_they_do_on_rest() {
     let server = Server::start().await;
-    let mut wish = Wish::plain(KeyMode::Live);
-    wish.scopes = Scopes::of([Scope::CallsRead]);
-    let (reader, _) = server.another_key(wish);
+    let id = server.create(&crate::server::ringing()).await;
+    let one = json!({ "call_id": id });
     let place = json!({ "to_phone_number": "+14155551234", "objective": "Book a table" });
-    let answer = server.tool(&reader, "place_call", &place).await;
-    let result = &answer.body["result"];
-    assert_eq!(result["isError"], true, "{}", answer.body);
-    assert_eq!(
-        result["structuredContent"]["code"], "forbidden",
-        "{}",
-        answer.body
-    );
-    let answer = server.tool(&reader, "list_calls", &json!({})).await;
-    assert_eq!(
-        answer.body["result"]["structuredContent"]["data"],
-        json!([])
-    );
+    let tools = [
+        ("get_account", json!({}), Scope::CallsRead),
+        ("list_calls", json!({}), Scope::CallsRead),
+        ("get_call", one.clone(), Scope::CallsRead),
+        (
+            "wait_for_call",
+            json!({ "call_id": id, "wait_seconds": 1 }),
+            Scope::CallsRead,
+        ),
+        (
+            "answer_question",
+            json!({ "call_id": id, "text": "Yes." }),
+            Scope::Control,
+        ),
+        ("place_call", place, Scope::CallsWrite),
+        ("cancel_call", one, Scope::CallsWrite),
+    ];
+    for scope in [
+        Scope::Admin,
+        Scope::CallsRead,
+        Scope::Control,
+        Scope::CallsWrite,
+    ] {
+        let mut wish = Wish::plain(KeyMode::Live);
+        wish.scopes = Scopes::of([scope]);
+        let (key, _) = server.another_key(wish);
+        for (tool, arguments, needed) in &tools {
+            let answer = server.tool(&key, tool, arguments).await;
+            let code = &answer.body["result"]["structuredContent"]["code"];
+            assert_eq!(
+                code == "forbidden",
+                scope != *needed,
+                "{tool} with {scope:?}: {}",
+                answer.body
+            );
+        }
+    }
 }
 
 #[tokio::test]

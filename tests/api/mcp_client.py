@@ -41,7 +41,7 @@ async def main():
         wait = {"call_id": call_id, "wait_seconds": 20}
         seen["waited"] = shown(await client.call_tool("wait_for_call", wait, progress_callback=progress))
         seen["told"] = told
-        call = {"to_phone_number": "+14155551234", "objective": "Ring", "scenario": "never_answers"}
+        call = {"to_phone_number": "+14155551234", "objective": f"Ring {era} {len(sys.argv)}", "scenario": "never_answers"}
         ringing = (await client.call_tool("place_call", call)).structured_content["data"]["call_id"]
         wait = {"call_id": ringing, "wait_seconds": 1}
         seen["still_ringing"] = shown(await client.call_tool("wait_for_call", wait))

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::Client;
 use crate::{
-    mcp::{Ask, Desk, Reply},
+    mcp::{Ask, Desk, Reply, Retries},
     provider::BoxFuture,
 };
 
@@ -16,11 +16,11 @@ const EVENTS: usize = 1024;
 
 /// See the module's documentation.
 #[derive(Debug)]
-pub(in crate::cli) struct Remote(Client);
+pub(in crate::cli) struct Remote(Client, Retries);
 
 impl Remote {
     pub(in crate::cli) fn new(client: Client) -> Self {
-        Self(client)
+        Self(client, Retries::default())
     }
 }
 
@@ -29,6 +29,7 @@ fn failed(sentence: &str) -> Reply {
     Reply {
         status: 503,
         body: json!({ "error": sentence, "code": "unreachable" }),
+        replayed: false,
     }
 }
 
@@ -66,14 +67,23 @@ impl Desk for Remote {
                 Ok(request) => request,
                 Err(failure) => return failed(&failure.sentence),
             };
-            match client.answer(request).await {
-                Ok((status, body)) => Reply {
+            match client.exchange(request).await {
+                Ok((status, body, replayed)) => Reply {
                     status: status.as_u16(),
                     body,
+                    replayed,
                 },
                 Err(failure) => failed(&failure.sentence),
             }
         })
+    }
+
+    fn owner(&self) -> String {
+        String::new()
+    }
+
+    fn retries(&self) -> &Retries {
+        &self.1
     }
 
     fn follow<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<mpsc::Receiver<Numbered>, Reply>> {
