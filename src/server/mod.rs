@@ -28,6 +28,7 @@ mod answers;
 mod billing;
 mod calls;
 mod connection;
+mod documents;
 mod export;
 mod keys;
 mod limits;
@@ -255,6 +256,8 @@ async fn dispatch(app: &App, peer: IpAddr, mut request: Request<Incoming>) -> an
         Route::Health => return operator::health(),
         Route::Ready => return operator::ready(app).await,
         Route::OpenApi => return operator::openapi(),
+        Route::Llms => return documents::llms(),
+        Route::Document => return documents::page(&id),
         Route::Metrics => return operator::metrics(app, peer, request.headers()).await,
         Route::Recording => return recording::get(app, &request, &id).await,
         Route::Line => return lines::handle(app, request, &id, body).await,

@@ -18,6 +18,10 @@ pub(super) enum Route {
     Ready,
     /// Needs no key.
     OpenApi,
+    /// What programs that read should know. Needs no key.
+    Llms,
+    /// A document. Needs no key.
+    Document,
     /// For this machine, or needs a key.
     Metrics,
     /// Needs a key or a signed link.
@@ -284,6 +288,8 @@ const TABLE: &[(&str, Methods)] = &[
     ("/readyz", &[(Method::GET, Route::Ready)]),
     ("/metrics", &[(Method::GET, Route::Metrics)]),
     ("/openapi.json", &[(Method::GET, Route::OpenApi)]),
+    ("/llms.txt", &[(Method::GET, Route::Llms)]),
+    ("/docs/{*id}", &[(Method::GET, Route::Document)]),
 ];
 
 static ROUTER: LazyLock<Router<Methods>> = LazyLock::new(|| {
