@@ -53,8 +53,16 @@ use self::{
     after_help = exit::help()
 )]
 struct Arguments {
-    /// When to use colours
-    #[arg(long, value_name = "WHEN", global = true, value_enum, default_value_t = Colour::Auto, hide_possible_values = true)]
+    /// When to use colours: auto, always or never
+    #[arg(
+        long,
+        value_name = "WHEN",
+        global = true,
+        value_enum,
+        default_value_t = Colour::Auto,
+        hide_possible_values = true,
+        display_order = 900
+    )]
     color: Colour,
     #[command(subcommand)]
     command: Command,

@@ -102,7 +102,7 @@ enum Action {
         #[command(flatten)]
         call: One,
     },
-    /// Press keys
+    /// Have the agent press keys
     Press {
         #[command(flatten)]
         call: One,

@@ -15,7 +15,7 @@ use serde_json::Value;
 mod live;
 mod remote;
 
-pub(super) use self::remote::Remote;
+pub(super) use self::{live::News, remote::Remote};
 use super::{Failure, exit::Exit};
 
 /// How long one answer may take.
@@ -32,7 +32,9 @@ pub(super) struct Target {
         value_name = "URL",
         env = "AGENTPHONE_URL",
         default_value = "http://127.0.0.1:8080",
-        global = true
+        global = true,
+        hide_env_values = true,
+        display_order = 810
     )]
     pub(super) url: String,
     /// The API key
@@ -42,7 +44,8 @@ pub(super) struct Target {
         env = "AGENTPHONE_KEY",
         hide_env_values = true,
         value_parser = NonEmptyStringValueParser::new(),
-        global = true
+        global = true,
+        display_order = 820
     )]
     key: Option<String>,
 }

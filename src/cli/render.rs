@@ -112,6 +112,12 @@ impl Renderer {
         self.erase() + &self.draw()
     }
 
+    /// Returns what to write when the connection was lost, and is opened again.
+    pub(super) fn lost(&mut self, t_ms: u64) -> String {
+        let note = self.note(t_ms, "the connection was lost; trying again");
+        self.erase() + &note + &self.draw()
+    }
+
     /// Returns what to write when nothing more will be drawn.
     pub(super) fn leave(&mut self) -> String {
         self.erase()

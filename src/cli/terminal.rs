@@ -51,11 +51,8 @@ pub(super) fn may_colour(terminal: bool) -> bool {
 /// How a result is printed.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(super) struct Output {
-    /// Print JSON to standard output
-    ///
-    /// Results are {"data": …}, as the HTTP interface answers. What cannot be done is {"error": …, "code": …} there, and
-    /// a sentence on standard error as always.
-    #[arg(long, global = true)]
+    /// Print JSON to standard output; docs/cli.md says which
+    #[arg(long, global = true, display_order = 800)]
     pub(super) json: bool,
 }
 

@@ -8,11 +8,11 @@ use std::{
 };
 
 use clap::Args;
-use protocol::{control::Numbered, ids::CallId, rest::Call};
+use protocol::{ids::CallId, rest::Call};
 
 use super::{
     Failure,
-    client::{Client, Target, call_id},
+    client::{Client, News, Target, call_id},
     complain,
     exit::Exit,
     may_colour,
@@ -81,7 +81,7 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
 /// Shows a call until it ends or the person who watches has enough.
 pub(super) async fn watch(client: &Client, id: &str, show: Show) -> Result<Watched, Failure> {
     let screen = RefCell::new(Screen::new(show));
-    let shown = client.follow(id, |text, event| screen.borrow_mut().show(text, event));
+    let shown = client.follow(id, |news| screen.borrow_mut().show(&news));
     let ticking = async {
         let mut ticker = clock::ticker(TICK);
         loop {
@@ -133,13 +133,16 @@ impl Screen {
         }
     }
 
-    fn show(&mut self, text: &str, event: Option<&Numbered>) {
-        if self.show == Show::Events {
-            say(text);
-            return;
-        }
-        let Some(event) = event else {
-            return;
+    fn show(&mut self, news: &News<'_>) {
+        let event = match news {
+            News::Message(text, _) if self.show == Show::Events => return say(text),
+            News::Message(_, Some(event)) => event,
+            News::Message(_, None) => return,
+            News::Lost if self.show == Show::Events => return,
+            News::Lost => {
+                let drawn = self.renderer.lost(self.lead_ms + self.elapsed());
+                return self.write(&drawn);
+            }
         };
         self.lead_ms = self.lead_ms.max(event.t_ms.saturating_sub(self.elapsed()));
         self.resize();

@@ -225,7 +225,7 @@ async fn flaky(to: SocketAddr, mut breaks: u32) -> SocketAddr {
             if live && breaks > 0 {
                 breaks -= 1;
                 tokio::spawn(async move {
-                    let (mut from, mut to) = (server.take(4_500), client);
+                    let (mut from, mut to) = (server.take(2_000), client);
                     let _ = tokio::io::copy(&mut from, &mut to).await;
                 });
             } else {
@@ -252,6 +252,17 @@ async fn a_lost_connection_is_opened_again_and_no_event_is_missed_or_told_twice(
         .await
         .unwrap();
     assert_eq!(broken.status.code(), Some(3), "{}", text(&broken.stderr));
+    let through = flaky(server.address, 1).await;
+    let told = server
+        .command(&["watch", &id])
+        .env("AGENTPHONE_URL", format!("http://{through}"))
+        .output()
+        .await
+        .unwrap();
+    let lost = text(&told.stdout)
+        .matches("the connection was lost")
+        .count();
+    assert_eq!((told.status.code(), lost), (Some(3), 1));
     let numbers = |output: &Output| -> Vec<(u64, String)> {
         let event = |line: &str| -> Value { serde_json::from_str(line).unwrap() };
         let events = text(&output.stdout).lines().map(event);

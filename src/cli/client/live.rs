@@ -22,16 +22,24 @@ use crate::{cli::Failure, driver::clock};
 const RECONNECTS: u32 = 12;
 /// The longest pause before it is tried again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// What comes while a call is followed.
+pub(in crate::cli) enum News<'a> {
+    /// A message as it came and, where this program knows it, as the event that it is.
+    Message(&'a str, Option<&'a Numbered>),
+    /// The connection was lost, and is opened again.
+    Lost,
+}
+
 /// How long the answer to a command may take.
 const ACK: Duration = Duration::from_secs(10);
 
 impl Client {
-    /// Follows a call to its end and returns it as the last event shows it. `show` is given every message as it came and,
-    /// where this program knows it, as the event that it is; of the snapshots that open connections only the first.
+    /// Follows a call to its end and returns it as the last event shows it. `show` is given every message; of the snapshots
+    /// that open connections only the first.
     pub(in crate::cli) async fn follow(
         &self,
         id: &str,
-        mut show: impl FnMut(&str, Option<&Numbered>),
+        mut show: impl FnMut(News<'_>),
     ) -> Result<Call, Failure> {
         let mut seen = Seen::default();
         let mut failed = 0;
@@ -49,6 +57,9 @@ impl Client {
                      {id}`."
                 )));
             }
+            if failed == 1 {
+                show(News::Lost);
+            }
             clock::sleep(LONGEST_PAUSE.min(Duration::from_millis(200) * failed)).await;
         }
     }
@@ -58,7 +69,7 @@ impl Client {
         &self,
         id: &str,
         seen: &mut Seen,
-        show: &mut impl FnMut(&str, Option<&Numbered>),
+        show: &mut impl FnMut(News<'_>),
     ) -> Result<Call, Lost> {
         let mut socket = self.live(id, seen.last).await?;
         while let Some(message) = socket.next().await {
@@ -68,7 +79,7 @@ impl Client {
             // A newer server may send what this client does not know.
             let event = serde_json::from_str::<Numbered>(&text).ok();
             if seen.take(event.as_ref()) {
-                show(&text, event.as_ref());
+                show(News::Message(&text, event.as_ref()));
             }
             if let Some(Event::CallEnded { call }) = event.map(|event| event.event) {
                 return Ok(*call);

@@ -4,7 +4,7 @@ use protocol::control::Numbered;
 use serde_json::json;
 use tokio::sync::mpsc;
 
-use super::Client;
+use super::{Client, live::News};
 use crate::{
     mcp::{Ask, Desk, Reply, Retries},
     provider::BoxFuture,
@@ -100,8 +100,8 @@ impl Desk for Remote {
             );
             if !over {
                 tokio::spawn(async move {
-                    let show = |_: &str, event: Option<&Numbered>| {
-                        if let Some(event) = event {
+                    let show = |news: News<'_>| {
+                        if let News::Message(_, Some(event)) = news {
                             drop(sender.try_send(event.clone()));
                         }
                     };
