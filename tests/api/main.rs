@@ -23,6 +23,12 @@ mod one_call;
 mod privacy;
 #[path = "../process/mod.rs"]
 mod process;
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/python.rs"]
+mod python;
 mod recording;
 mod referee;
 mod refusals;

@@ -11,24 +11,17 @@ use protocol::{
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Server};
+use crate::{
+    python,
+    server::{Answer, Server},
+};
 
 /// Runs the SDK against a server and returns what it saw.
 async fn sdk(server: &Server, era: &'static str, by_pipe: bool) -> Value {
     let (url, key) = (format!("http://{}", server.address), server.key.clone());
     let work = move || {
         let root = env!("CARGO_MANIFEST_DIR");
-        let made = Command::new(format!("{root}/scripts/referee"))
-            .arg("mcp")
-            .output()
-            .expect("a shell");
-        assert!(
-            made.status.success(),
-            "scripts/referee could not install the SDK; it needs python3 with venv, and PyPI:\n{}",
-            String::from_utf8_lossy(&made.stderr)
-        );
-        let python = String::from_utf8(made.stdout).expect("a path");
-        let mut client = Command::new(python.trim());
+        let mut client = Command::new(python::of("mcp"));
         client.args([&format!("{root}/tests/api/mcp_client.py"), &url, &key, era]);
         if by_pipe {
             client.arg(env!("CARGO_BIN_EXE_agentphone"));

@@ -1,10 +1,7 @@
 //! Payments before Stripe's own Python package, which `scripts/referee` installs below `target/`: signatures both ways,
 //! and whether our requests are those that it would send.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::process::Command;
 
 use agentphone::billing::{PaymentService, stripe::Stripe};
 use protocol::{
@@ -15,45 +12,13 @@ use serde_json::{Value, json};
 
 use crate::{
     billing::options,
+    python::ask_json,
     stripe_standin::{KEY, StandIn, WEBHOOK_SECRET, event},
 };
 
 /// Asks the referee. Returns its answers in order. May wait for its installation.
 fn ask(questions: &[Value]) -> Vec<Value> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let script = format!("{root}/scripts/referee");
-    let made = Command::new(script)
-        .arg("stripe")
-        .output()
-        .expect("a shell");
-    assert!(
-        made.status.success(),
-        "scripts/referee could not install the referee; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let python = String::from_utf8(made.stdout).expect("a path");
-    let mut referee = Command::new(python.trim())
-        .arg(format!("{root}/tests/api/referee.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python runs");
-    let mut input = referee.stdin.take().expect("a pipe");
-    let lines: String = questions
-        .iter()
-        .map(|question| format!("{question}\n"))
-        .collect();
-    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()).expect("it listens"));
-    let output = referee.wait_with_output().expect("it ends");
-    writer.join().expect("it was written");
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).expect("text");
-    let answers: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(answers.len(), questions.len());
-    answers
+    ask_json("stripe", "api/referee.py", questions)
 }
 
 #[test]

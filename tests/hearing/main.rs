@@ -4,6 +4,12 @@
     reason = "the helpers of a test may fail it, as the test itself may"
 )]
 
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/python.rs"]
+mod python;
 #[path = "../support/hearing/mod.rs"]
 mod standin;
 

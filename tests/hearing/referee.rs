@@ -7,22 +7,13 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::standin::{self, KEY};
+use crate::python;
 
 /// Runs a referee's script with the package's Python; returns the JSON that it prints.
-async fn run(package: &str, script: &str, url: &str) -> Value {
+async fn run(package: &'static str, script: &str, url: &str) -> Value {
     let root = env!("CARGO_MANIFEST_DIR");
-    let made = Command::new(format!("{root}/scripts/referee"))
-        .arg(package)
-        .output()
-        .await
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "scripts/referee could not install {package}; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let python = String::from_utf8(made.stdout).unwrap();
-    let said = Command::new(python.trim())
+    let python = python::wait_for(package).await;
+    let said = Command::new(python)
         .args([
             format!("{root}/tests/hearing/{script}"),
             url.to_owned(),

@@ -14,6 +14,12 @@ mod openai;
 )]
 #[path = "../process/mod.rs"]
 mod process;
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/python.rs"]
+mod python;
 mod referee;
 #[path = "../support/models.rs"]
 mod support;

@@ -1,10 +1,7 @@
 //! The stand-ins before the vendors' own Python packages, which `scripts/referee` installs below `target/`: what the
 //! package sends is taken, what the stand-in sends is understood, and each fault is what the package calls it.
 
-use std::{
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{process::Stdio, time::Duration};
 
 use agentphone::provider::{
     anthropic::{self as anthropic_client, Anthropic},
@@ -14,30 +11,12 @@ use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::{
-    ask,
+    ask, python,
     support::{
         anthropic, openai,
         service::{Answer, Rules, StandIn},
     },
 };
-
-/// Returns the Python that has the package.
-async fn python(package: &'static str) -> String {
-    let made = tokio::task::spawn_blocking(move || {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/referee");
-        Command::new(script).arg(package).output().expect("a shell")
-    });
-    let made = made.await.expect("it ends");
-    assert!(
-        made.status.success(),
-        "scripts/referee {package} could not install the referee; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    String::from_utf8(made.stdout)
-        .expect("a path")
-        .trim()
-        .to_owned()
-}
 
 /// Has the package ask a stand-in that gives this answer; returns what it understood.
 async fn referee(
@@ -53,7 +32,7 @@ async fn referee(
         _ => server.base_url(),
     };
     let question = json!({"vendor": vendor, "base_url": base, "key": key, "request": request});
-    let mut child = tokio::process::Command::new(python(vendor).await)
+    let mut child = tokio::process::Command::new(python::wait_for(vendor).await)
         .arg(concat!(
             env!("CARGO_MANIFEST_DIR"),
             "/tests/models/referee.py"

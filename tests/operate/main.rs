@@ -18,6 +18,12 @@ mod support;
 mod client;
 mod manager;
 mod openapi;
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/python.rs"]
+mod python;
 mod reload;
 mod room;
 mod running;

@@ -6,7 +6,7 @@ use std::process::Command;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::client::Client;
+use crate::{client::Client, python};
 
 /// What is checked of every answer. Whether wrong data is refused is not: the interface takes unknown fields on purpose,
 /// and a description cannot say which phone numbers exist.
@@ -19,18 +19,8 @@ const EXAMPLES: &str = "10";
 
 #[tokio::test]
 async fn no_request_finds_a_fault_or_an_undocumented_answer() {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let made = Command::new(format!("{root}/scripts/referee"))
-        .arg("schemathesis")
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "schemathesis could not be installed; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let python = String::from_utf8(made.stdout).unwrap();
-    let schemathesis = python.trim().replace("/python", "/schemathesis");
+    let python = python::wait_for("schemathesis").await;
+    let schemathesis = python.replace("/python", "/schemathesis");
     // Calls that are made here stay queued: one has the line for itself and rings for ever.
     let client = Client::start(&[("AGENTPHONE__CALLS__MAX_CONCURRENT", "1")]);
     let ringing = serde_json::json!({"scenario": "no-answer"});

@@ -1,17 +1,14 @@
 //! Webhooks from the program to a receiver: signed as the official package checks it, in order, again when they were
 //! not taken, after a kill, and by hand.
 
-use std::{
-    collections::HashMap,
-    io::Write,
-    process::{Command, Stdio},
-};
+use std::collections::HashMap;
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::{
     client::Client,
+    python,
     receiver::{Receiver, Told},
 };
 
@@ -25,35 +22,13 @@ fn types(told: &[Told]) -> Vec<String> {
 
 /// Asks the official package whether each message is genuine under a secret.
 fn judge(secret: &str, told: &[Told]) -> Vec<bool> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let script = format!("{root}/scripts/referee");
-    let made = Command::new(script)
-        .arg("standardwebhooks")
-        .output()
-        .unwrap();
-    assert!(
-        made.status.success(),
-        "scripts/referee could not install the referee; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    let python = String::from_utf8(made.stdout).unwrap();
-    let mut referee = Command::new(python.trim())
-        .arg(format!("{root}/tests/operate/referee.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = referee.stdin.take().unwrap();
-    for told in told {
+    let question = |told: &Told| {
         let headers: HashMap<_, _> = told.headers.iter().cloned().collect();
-        let question = json!({"secret": secret, "headers": headers, "body": told.text});
-        writeln!(input, "{question}").unwrap();
-    }
-    drop(input);
-    let output = referee.wait_with_output().unwrap();
-    assert!(output.status.success());
-    let answers = String::from_utf8(output.stdout).unwrap();
-    answers.lines().map(|line| line == "genuine").collect()
+        json!({"secret": secret, "headers": headers, "body": told.text})
+    };
+    let questions: Vec<_> = told.iter().map(question).collect();
+    let answers = python::ask("standardwebhooks", "operate/referee.py", &questions);
+    answers.iter().map(|line| line == "genuine").collect()
 }
 
 #[tokio::test]

@@ -5,6 +5,12 @@
     dead_code,
     reason = "each test program uses its own part of the support"
 )]
+#[path = "../support/python.rs"]
+mod python;
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -4,33 +4,18 @@
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::speech::{Fault, KEY, Services};
+use crate::{
+    python,
+    speech::{Fault, KEY, Services},
+};
 
 const TEXT: &str = "Good evening, this is Nopa.";
 
-async fn python(package: &str) -> String {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/referee");
-    let made = Command::new(script)
-        .arg(package)
-        .output()
-        .await
-        .expect("a shell");
-    assert!(
-        made.status.success(),
-        "scripts/referee could not install {package}; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    String::from_utf8(made.stdout)
-        .expect("a path")
-        .trim()
-        .to_owned()
-}
-
 /// Has the package speak, while the server meets it with this fault.
-async fn speak(package: &str, key: &str, faults: &[Fault]) -> (Value, Services) {
+async fn speak(package: &'static str, key: &str, faults: &[Fault]) -> (Value, Services) {
     let server = Services::start(faults).await;
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/services/referee.py");
-    let spoken = Command::new(python(package).await)
+    let spoken = Command::new(python::wait_for(package).await)
         .args([script, package, &server.url("http"), key, TEXT])
         .output()
         .await

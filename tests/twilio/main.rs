@@ -1,5 +1,11 @@
 //! Whole calls through the telephone line, against a stand-in for its carrier, on virtual time but for `network`.
 
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/python.rs"]
+mod python;
 #[allow(dead_code, reason = "each test program uses a part of what they share")]
 #[path = "../support/twilio/mod.rs"]
 mod standin;

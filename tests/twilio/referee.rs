@@ -1,54 +1,16 @@
 //! Signatures and TwiML before the carrier's own Python package, which `scripts/referee` installs below `target/`.
 
-use std::{
-    io::Write,
-    process::{Command, Stdio},
-    sync::LazyLock,
-};
-
 use protocol::twilio::{
     signature::{self, Signed},
     twiml::{self, ConnectStream},
 };
 use serde_json::{Value, json};
 
-/// The referee's Python. Installed by the first test that asks; the others wait for it.
-static PYTHON: LazyLock<String> = LazyLock::new(|| {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/referee");
-    let made = Command::new(script).output().expect("a shell");
-    assert!(
-        made.status.success(),
-        "scripts/referee could not install the referee; it needs python3 with venv, and PyPI:\n{}",
-        String::from_utf8_lossy(&made.stderr)
-    );
-    String::from_utf8(made.stdout).expect("a path")
-});
+use crate::python::ask_json;
 
 /// Asks the referee. Returns its answers in order.
 fn ask(questions: &[Value]) -> Vec<Value> {
-    let root = env!("CARGO_MANIFEST_DIR");
-    let mut referee = Command::new(PYTHON.trim())
-        .arg(format!("{root}/tests/twilio/referee.py"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python runs");
-    let mut input = referee.stdin.take().expect("a pipe");
-    let lines: String = questions
-        .iter()
-        .map(|question| format!("{question}\n"))
-        .collect();
-    let writer = std::thread::spawn(move || input.write_all(lines.as_bytes()).expect("it listens"));
-    let output = referee.wait_with_output().expect("it ends");
-    writer.join().expect("it was written");
-    assert!(output.status.success());
-    let text = String::from_utf8(output.stdout).expect("text");
-    let answers: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).expect("JSON"))
-        .collect();
-    assert_eq!(answers.len(), questions.len());
-    answers
+    ask_json("twilio", "twilio/referee.py", questions)
 }
 
 /// A random form with repeated names, empty values and all of Unicode.
