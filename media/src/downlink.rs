@@ -26,7 +26,7 @@ pub struct DownlinkConfig {
     /// How packets are encoded.
     pub codec: Codec,
     /// How much speech the queue holds. Defaults to 6 s: longer than a clause, so that what comes before the first sound
-    /// never waits for room, and little memory, all of which a ring comes to touch.
+    /// never waits for room, and little memory.
     pub capacity: Duration,
     /// Whether it starts paused, so that speech can be queued before the call is answered. Defaults to `true`.
     pub paused: bool,

@@ -71,6 +71,8 @@ pub struct UplinkTick<'a> {
     pub edges: &'a [Edge],
     /// Whether sound was missing and at least a part of this frame is made up.
     pub concealed: bool,
+    /// Whether nobody speaks, and nothing begins that may be speech.
+    pub quiet: bool,
     /// Whether packets come at all; `false` before the first and in long gaps.
     pub flowing: bool,
 }
@@ -135,6 +137,7 @@ impl Uplink {
             wire: &self.frame,
             wide: self.doubler.process(&self.frame),
             edges: &self.heard,
+            quiet: self.edges.is_quiet(),
             concealed: pulled == Pulled::Concealed,
             flowing: pulled != Pulled::Idle,
         }

@@ -18,6 +18,12 @@ use crate::{FRAME, dsp};
 /// Samples of 16 kHz the detector takes at a time: 16 ms.
 const CHUNK: usize = 256;
 
+/// Below this level, in dBFS, nothing is speech, whatever its score (`uplink::edges`) …
+const FAINT: f32 = -64.0;
+/// … so that the detector, the dearest part of a frame, rests once so many frames in a row were as quiet: 200 ms, after which
+/// its memory holds nothing but silence either way.
+const REST_AFTER: u32 = 10;
+
 /// What one frame holds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Activity {
@@ -39,6 +45,8 @@ pub struct Vad {
     filled: usize,
     last_sample: i16,
     score: f32,
+    /// How many frames in a row were faint.
+    faint: u32,
     noise: NoiseFloor,
     ambience: Ambience,
 }
@@ -68,6 +76,7 @@ impl Vad {
             filled: 0,
             last_sample: 0,
             score: 0.0,
+            faint: 0,
             noise: NoiseFloor::new(),
             ambience: Ambience::new(),
         }
@@ -75,6 +84,28 @@ impl Vad {
 
     /// Hears the next frame.
     pub fn process(&mut self, frame: &[i16; FRAME]) -> Activity {
+        let level = dsp::dbfs(dsp::power(frame));
+        self.faint = if level < FAINT {
+            self.faint.saturating_add(1)
+        } else {
+            0
+        };
+        self.score = if self.faint > REST_AFTER {
+            self.filled = 0;
+            self.last_sample = frame[FRAME - 1];
+            0.0
+        } else {
+            self.detect(frame)
+        };
+        Activity {
+            score: self.score,
+            level,
+            noise: self.noise.hear(level),
+            ambience: self.ambience.hear(level),
+        }
+    }
+
+    fn detect(&mut self, frame: &[i16; FRAME]) -> f32 {
         let mut best: Option<f32> = None;
         for &sample in frame {
             let between = (i32::from(self.last_sample) + i32::from(sample)) / 2;
@@ -88,13 +119,6 @@ impl Vad {
                 best = Some(best.map_or(score, |best| best.max(score)));
             }
         }
-        self.score = best.unwrap_or(self.score);
-        let level = dsp::dbfs(dsp::power(frame));
-        Activity {
-            score: self.score,
-            level,
-            noise: self.noise.hear(level),
-            ambience: self.ambience.hear(level),
-        }
+        best.unwrap_or(self.score)
     }
 }

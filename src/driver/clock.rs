@@ -7,6 +7,7 @@
 
 use std::{
     future::Future,
+    pin::Pin,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -48,11 +49,32 @@ pub async fn sleep_until(deadline: Instant) {
     tokio::time::sleep_until(deadline.into()).await;
 }
 
-/// Waits until `deadline`, or for ever when there is none.
-pub(super) async fn sleep_until_some(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
+/// Waits for a moment that seldom changes, again and again, without a new timer each time.
+#[derive(Debug)]
+pub(super) struct Alarm {
+    sleep: Pin<Box<tokio::time::Sleep>>,
+    at: Option<Instant>,
+}
+
+impl Alarm {
+    pub(super) fn new() -> Self {
+        Self {
+            sleep: Box::pin(tokio::time::sleep(Duration::ZERO)),
+            at: None,
+        }
+    }
+
+    /// Waits until `deadline`, or for ever when there is none.
+    pub(super) async fn wait(&mut self, deadline: Option<Instant>) {
+        let Some(deadline) = deadline else {
+            return std::future::pending().await;
+        };
+        if self.at != Some(deadline) {
+            self.at = Some(deadline);
+            self.sleep.as_mut().reset(deadline.into());
+        }
+        self.sleep.as_mut().await;
+        self.at = None;
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
 pub(super) async fn keep(
     parts: ScribeParts,
     mut items: mpsc::Receiver<Item>,
-    mut frames: mpsc::Receiver<Frame>,
+    mut frames: mpsc::Receiver<Box<[Frame]>>,
 ) -> Record {
     let mut keeper = Keeper {
         recorder: Some(Recorder::new(parts.recording.clone())),
@@ -38,7 +38,11 @@ pub(super) async fn keep(
     loop {
         tokio::select! {
             Some(item) = items.recv() => keeper.item(item).await,
-            Some(frame) = frames.recv() => keeper.frame(&frame).await,
+            Some(handful) = frames.recv() => {
+                for frame in &handful {
+                    keeper.frame(frame).await;
+                }
+            }
             else => break,
         }
     }

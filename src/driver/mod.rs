@@ -24,7 +24,7 @@ use std::{
 
 use call::{Action, Call, CallConfig, Command, End, Event, Failure, LineEvent, SpeechEvent};
 use protocol::control::Role;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TryRecvError};
 
 pub(crate) use self::convert::{answered_by, live_json};
 pub use self::{
@@ -38,15 +38,15 @@ use self::{
 };
 use crate::{
     agent::Brief,
-    line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line},
+    line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line, signalled},
     provider::{SttEvent, SttInput, TtsEvent},
     watch::{self, SoundMeters},
 };
 
 /// One frame of sound.
 const FRAME: Duration = Duration::from_millis(20);
-/// Packets handled per wake-up, so that a flood cannot delay a deadline.
-const PACKETS_PER_WAKE: usize = 16;
+/// Packets and signals handled per wake-up, so that a flood cannot delay a deadline.
+const EVENTS_PER_WAKE: usize = 64;
 /// How much longer than its ring time a line may take to say that nobody answered.
 const RING_GRACE: Duration = Duration::from_secs(15);
 
@@ -132,8 +132,9 @@ pub async fn run(parts: CallParts) -> Finished {
         }
     }
     let mut ticker = clock::ticker(FRAME);
+    let mut alarm = clock::Alarm::new();
     while driver.end.is_none() {
-        driver.turn(&mut ticker).await;
+        driver.turn(&mut ticker, &mut alarm).await;
     }
     driver.finish().await
 }
@@ -162,14 +163,11 @@ struct Driver {
 }
 
 /// What woke the driver.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a packet is moved once, on the stack; a box would allocate for each"
-)]
 enum Wake {
     /// A frame is due since then.
     Tick(Instant),
-    Leg(Option<LegEvent>),
+    /// The line has something to say.
+    Leg,
     Words(SttEvent),
     Replied(call::Generation, Replied),
     Spoken(TtsEvent),
@@ -184,12 +182,15 @@ impl Driver {
     }
 
     /// Waits for one thing and deals with it.
-    async fn turn(&mut self, ticker: &mut clock::Ticker) {
-        let wake = self.wait(ticker).await;
+    async fn turn(&mut self, ticker: &mut clock::Ticker, alarm: &mut clock::Alarm) {
+        let wake = self.wait(ticker, alarm).await;
         let now = clock::now();
         match wake {
-            Wake::Tick(due) => self.tick(due, now),
-            Wake::Leg(event) => self.leg_events(event, now),
+            Wake::Tick(due) => {
+                self.leg_events(now);
+                self.tick(due, now);
+            }
+            Wake::Leg => self.leg_events(now),
             Wake::Words(event) => self.words(event, now),
             Wake::Replied(generation, event) => self.replied(generation, event, now),
             Wake::Spoken(event) => self.spoken(event, now),
@@ -199,17 +200,17 @@ impl Driver {
         }
     }
 
-    async fn wait(&mut self, ticker: &mut clock::Ticker) -> Wake {
+    async fn wait(&mut self, ticker: &mut clock::Ticker, alarm: &mut clock::Alarm) -> Wake {
         let deadline = self.core.deadline().map(|(at, _)| at);
         let room = self.sound.as_ref().is_none_or(Sound::has_room);
-        let leg = self.leg.as_mut();
+        let leg = self.leg.as_ref().map(|leg| &leg.events);
         let commands = self.commands.as_mut();
         // In this order when several are ready: the frame that is due, then what the callee did.
         tokio::select! {
             biased;
             due = ticker.tick() => Wake::Tick(due),
-            event = recv(leg.map(|leg| &mut leg.events)) => Wake::Leg(event),
-            () = clock::sleep_until_some(deadline) => Wake::Deadline,
+            () = signalled(leg) => Wake::Leg,
+            () = alarm.wait(deadline) => Wake::Deadline,
             Some(event) = self.services.words.recv() => Wake::Words(event),
             Some((generation, event)) = self.services.replied.recv() => Wake::Replied(generation, event),
             Some(event) = self.services.spoken.recv(), if room => Wake::Spoken(event),
@@ -249,7 +250,7 @@ impl Driver {
         self.meters
             .frame(now.saturating_duration_since(due) > FRAME);
         self.scribe.frame(tick.agent, tick.callee);
-        self.services.hear(SttInput::Audio(tick.heard));
+        self.services.hear_frame(tick.heard, tick.voice);
         for event in events.drain(..) {
             let voice = match event {
                 Event::Voice(call::VoiceEvent::Started { echo, .. }) => Some(echo),
@@ -266,29 +267,24 @@ impl Driver {
         self.scratch = events;
     }
 
-    fn leg_events(&mut self, first: Option<LegEvent>, now: Instant) {
-        let mut next = first;
-        for handled in 1.. {
-            match next {
-                Some(LegEvent::Packet(packet)) => {
+    /// Takes what the line has put into its queue.
+    fn leg_events(&mut self, now: Instant) {
+        for _ in 0..EVENTS_PER_WAKE {
+            let Some(leg) = &mut self.leg else { return };
+            match leg.events.try_next() {
+                Ok((at, LegEvent::Packet(packet))) => {
                     // Sound before the answer is never taken for the callee.
                     if let (Some(sound), Some(_)) = (&mut self.sound, self.answered) {
-                        sound.packet(&packet, now);
+                        sound.packet(&packet, at);
                     }
                 }
-                Some(event) => self.signal(event, now),
-                None => {
+                Ok((_, event)) => self.signal(event, now),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => {
                     self.leg = None;
                     self.event(Event::Line(LineEvent::Failed(Failure::MediaLost)), now);
                     return;
                 }
-            }
-            if handled == PACKETS_PER_WAKE {
-                return;
-            }
-            match self.leg.as_mut().map(|leg| leg.events.try_recv()) {
-                Some(Ok(event)) => next = Some(event),
-                _ => return,
             }
         }
     }

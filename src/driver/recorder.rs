@@ -3,7 +3,8 @@
 
 use std::{
     fs::File,
-    io::{Seek, SeekFrom, Write},
+    io::Write,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
 };
 
@@ -27,7 +28,7 @@ impl Recorder {
             path,
             file: None,
             written: 0,
-            waiting: Vec::with_capacity(PIECE),
+            waiting: Vec::new(),
         }
     }
 
@@ -37,6 +38,7 @@ impl Recorder {
         agent: &[i16; media::FRAME],
         callee: &[i16; media::FRAME],
     ) -> bool {
+        self.waiting.reserve_exact(PIECE - self.waiting.len());
         self.waiting
             .extend_from_slice(&recording::frame(agent, callee));
         self.waiting.len() >= PIECE
@@ -67,12 +69,10 @@ impl Recorder {
         let Some(file) = &mut self.file else {
             return Ok(());
         };
-        file.seek(SeekFrom::Start(wav::HEADER_LEN as u64 + self.written))?;
-        file.write_all(&self.waiting)?;
+        file.write_all_at(&self.waiting, wav::HEADER_LEN as u64 + self.written)?;
         self.written += self.waiting.len() as u64;
         self.waiting.clear();
-        file.seek(SeekFrom::Start(0))?;
-        file.write_all(&wav::header(recording::FORMAT, self.written))
+        file.write_all_at(&wav::header(recording::FORMAT, self.written), 0)
     }
 
     /// Writes the rest and makes it durable.

@@ -24,8 +24,10 @@ use crate::{bus::Feed, provider::Served, store::Store, watch::room::Room};
 
 /// Things to keep that may wait for the keeper.
 const ITEMS: usize = 1024;
-/// Frames that may wait for the keeper: 10 s.
-const FRAMES: usize = 500;
+/// Frames that are handed to the keeper together: 100 ms, so that it is not woken for each.
+pub(super) const TOGETHER: usize = 5;
+/// Handfuls of frames that may wait for the keeper: 10 s.
+const HANDFULS: usize = 100;
 
 /// What a scribe is made of.
 #[derive(Debug)]
@@ -104,7 +106,8 @@ pub struct Scribe {
     log_broken: bool,
     items: mpsc::Sender<Item>,
     waiting: VecDeque<Item>,
-    frames: mpsc::Sender<Frame>,
+    frames: mpsc::Sender<Box<[Frame]>>,
+    collected: Vec<Frame>,
     gap: u32,
 }
 
@@ -113,7 +116,7 @@ impl Scribe {
     #[must_use]
     pub fn start(parts: ScribeParts) -> (Self, JoinHandle<Record>) {
         let (items, kept_items) = mpsc::channel(ITEMS);
-        let (frames, kept_frames) = mpsc::channel(FRAMES);
+        let (frames, kept_frames) = mpsc::channel(HANDFULS);
         let scribe = Self {
             call: parts.call.clone(),
             created: parts.created,
@@ -124,6 +127,7 @@ impl Scribe {
             items,
             waiting: VecDeque::new(),
             frames,
+            collected: Vec::with_capacity(TOGETHER),
             gap: 0,
         };
         let keeping = tokio::spawn(keeper::keep(parts, kept_items, kept_frames));
@@ -207,11 +211,22 @@ impl Scribe {
     /// Takes one frame of both sides.
     pub(super) fn frame(&mut self, agent: [i16; media::FRAME], callee: [i16; media::FRAME]) {
         self.pump();
-        let gap = self.gap;
-        match self.frames.try_send(Frame { gap, agent, callee }) {
-            Ok(()) => self.gap = 0,
-            Err(_) => self.gap += 1,
+        let gap = std::mem::take(&mut self.gap);
+        self.collected.push(Frame { gap, agent, callee });
+        if self.collected.len() == TOGETHER {
+            self.hand_over();
         }
+    }
+
+    fn hand_over(&mut self) {
+        let handful = std::mem::replace(&mut self.collected, Vec::with_capacity(TOGETHER));
+        let lost = match self.frames.try_send(handful.into_boxed_slice()) {
+            Ok(()) => return,
+            Err(
+                mpsc::error::TrySendError::Full(lost) | mpsc::error::TrySendError::Closed(lost),
+            ) => lost,
+        };
+        self.gap = lost.iter().map(|frame| frame.gap + 1).sum();
     }
 
     fn ms(&self, now: Instant) -> u64 {
@@ -248,6 +263,9 @@ impl Scribe {
 
     /// Hands over the rest and lets the keeper end. May wait: the call is over.
     pub(super) async fn close(mut self) {
+        if !self.collected.is_empty() {
+            self.hand_over();
+        }
         if self.log_broken {
             self.waiting.push_back(Item::LogBroken);
         }

@@ -23,6 +23,9 @@ use crate::{
 /// Sound kept for a recogniser that is not open yet or does not keep up: 5 s. Older sound is dropped first.
 const STT_BACKLOG: usize = 250;
 
+/// Frames that are handed to a recogniser together while the callee is silent: 100 ms. Of a voice each goes at once.
+const QUIET_TOGETHER: usize = 5;
+
 /// Events of one service that wait for the driver; beyond that the service waits.
 const EVENTS: usize = 64;
 
@@ -154,6 +157,15 @@ impl Services {
         }
     }
 
+    /// Gives the recogniser a frame: at once when it is of a voice, else when there are a few, so as not to wake it for each.
+    pub(super) fn hear_frame(&mut self, frame: Box<[i16; media::WIDE_FRAME]>, voice: bool) {
+        if voice || self.hearing.waiting.len() + 1 >= QUIET_TOGETHER {
+            self.hear(SttInput::Audio(frame));
+        } else {
+            self.hearing.waiting.push_back(SttInput::Audio(frame));
+        }
+    }
+
     /// Gives the recogniser something. Sound beyond the backlog pushes out the oldest sound, never a flush.
     pub(super) fn hear(&mut self, input: SttInput) {
         self.hearing.waiting.push_back(input);
@@ -273,7 +285,6 @@ impl Services {
 
     /// Hands over what was waiting for room. Returns the clauses that a synthesiser took with it when it went away.
     pub(super) fn pump(&mut self) -> Vec<ClauseId> {
-        self.hearing.pump();
         // A recogniser that is gone has said so itself.
         self.hearing.lost.clear();
         self.speaking.pump();

@@ -66,6 +66,8 @@ struct ClauseProgress {
 pub(super) struct Tick {
     /// 20 ms of the callee at 16 kHz, for the recogniser.
     pub(super) heard: Box<[i16; WIDE_FRAME]>,
+    /// Whether there may be a voice in it.
+    pub(super) voice: bool,
     /// What went to the line, 8 kHz.
     pub(super) agent: [i16; 160],
     /// What came from the line, 8 kHz.
@@ -250,6 +252,7 @@ impl Sound {
         events.extend(up.edges.iter().filter_map(voice_event));
         let tick = Tick {
             heard: Box::new(*up.wide),
+            voice: !up.quiet,
             agent,
             callee: *up.wire,
         };

@@ -6,6 +6,7 @@ pub mod browser;
 mod endpoints;
 mod incoming;
 pub mod rtp;
+mod signals;
 pub mod simulated;
 pub mod sip;
 pub mod twilio;
@@ -19,6 +20,7 @@ use tokio::sync::mpsc;
 pub use self::{
     endpoints::{Endpoints, Wire, WireRequest, WireResponse, WireSession},
     incoming::Incoming,
+    signals::{Gone, LegReceiver, LegSender, Room, leg_events, signalled},
 };
 use crate::provider::BoxFuture;
 
@@ -101,8 +103,8 @@ pub struct DialError(pub String);
 /// One call's connection.
 #[derive(Debug)]
 pub struct Leg {
-    /// Packets and signals from the far end. When full, the line drops the oldest packet; signals wait.
-    pub events: mpsc::Receiver<LegEvent>,
+    /// Packets and signals from the far end. When full, the line drops packets; signals wait.
+    pub events: LegReceiver,
     /// Packets and wishes to the far end. When full, packets are dropped and counted by the driver.
     pub commands: mpsc::Sender<LegCommand>,
     /// The codec both sides use, until [`LegEvent::Sound`] names another.

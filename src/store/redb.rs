@@ -36,7 +36,7 @@ mod tables;
 mod webhooks;
 
 /// How much of the file redb keeps in memory.
-const CACHE_BYTES: usize = 64 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// Makes the database, the first time and after a failure of the disk.
 type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use agentphone::{
     driver::clock,
-    line::{DialError, DialRequest, Keys, Leg, LegCommand, LegEvent, Line, Playout},
+    line::{
+        DialError, DialRequest, Keys, Leg, LegCommand, LegEvent, LegSender, Line, Playout,
+        leg_events,
+    },
     provider::BoxFuture,
 };
 use media::{Codec, Packet};
@@ -32,7 +35,7 @@ impl Line for DoubleLine {
     }
 
     fn dial(&self, request: DialRequest) -> BoxFuture<'_, Result<Leg, DialError>> {
-        let (to_driver, events) = mpsc::channel(64);
+        let (to_driver, events) = leg_events(64);
         let (commands, from_driver) = mpsc::channel(64);
         tokio::spawn(callee(request.scenario, to_driver, from_driver));
         Box::pin(async move {
@@ -50,7 +53,7 @@ impl Line for DoubleLine {
 
 async fn callee(
     scenario: Option<String>,
-    events: mpsc::Sender<LegEvent>,
+    events: LegSender,
     mut commands: mpsc::Receiver<LegCommand>,
 ) {
     let plays = async {

@@ -14,6 +14,7 @@ mod python;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "each program uses its own part of the support")]
 #[path = "../support/speech/mod.rs"]
 mod speech;
 

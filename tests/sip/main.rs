@@ -10,6 +10,7 @@ mod peer;
 mod program;
 mod rig;
 mod routes;
+mod secure;
 
 #[allow(
     dead_code,

@@ -188,7 +188,7 @@ impl Sipp {
     }
 
     /// `keys` are filled into the scenario, since sipp itself does not do so everywhere.
-    fn with_keys(
+    pub(crate) fn with_keys(
         name: &str,
         calls: usize,
         port: u16,

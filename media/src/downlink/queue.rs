@@ -19,6 +19,10 @@ const MAX_OVER: usize = 64;
 /// The ring holds this many samples beyond its stated capacity: the rewind, and what one block of the resampler
 /// may give beyond an exact count.
 const SLACK: usize = REWIND + 704;
+/// The ring begins with room for so many samples: half a second.
+const ROOM: usize = 4000 + SLACK;
+/// Marks that a call begins with room for.
+const FEW_MARKS: usize = 16;
 
 /// The rate of the queue.
 const WIRE_RATE: u32 = 8000;
@@ -54,8 +58,8 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            samples: VecDeque::with_capacity(capacity + SLACK),
-            segments: VecDeque::with_capacity(MAX_MARKS),
+            samples: VecDeque::with_capacity(ROOM),
+            segments: VecDeque::with_capacity(FEW_MARKS),
             tail: VecDeque::with_capacity(REWIND),
             over: VecDeque::with_capacity(MAX_OVER),
             capacity,
@@ -95,6 +99,8 @@ impl Queue {
         if rate == WIRE_RATE || self.resampling != Some(mark) {
             self.flush_resampler();
         }
+        let room = (taken as u64 * u64::from(WIRE_RATE) / u64::from(rate)) as usize;
+        self.samples.reserve(room + SLACK);
         if rate == WIRE_RATE {
             self.samples.extend(&samples[..taken]);
             self.settle(index, taken);
@@ -158,7 +164,11 @@ impl Queue {
             self.forget(mark);
         }
         if self.samples.is_empty() {
-            // An empty ring starts again at its beginning, so that a call touches little of its memory.
+            // An empty ring starts again at its beginning, so that a call touches little of its memory, and a long one is
+            // given back: what comes next makes its own room.
+            if self.samples.capacity() > 2 * ROOM {
+                self.samples = VecDeque::new();
+            }
             self.samples.clear();
         }
         made

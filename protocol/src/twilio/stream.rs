@@ -160,21 +160,29 @@ struct Head<'a> {
     stream: Option<Cow<'a, str>>,
 }
 
-/// A whole number that may be written as a string.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Count<'a> {
-    Number(u64),
-    #[serde(borrow)]
-    Text(Cow<'a, str>),
-}
+/// A whole number that may be written as a string; `None` when the string holds none.
+#[derive(Clone, Copy)]
+struct Count(Option<u64>);
 
-impl Count<'_> {
-    fn value(&self) -> Option<u64> {
-        match self {
-            Self::Number(number) => Some(*number),
-            Self::Text(text) => text.parse().ok(),
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl serde::de::Visitor<'_> for Either {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number, or one in a string")
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Count, E> {
+                Ok(Count(Some(number)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Count, E> {
+                Ok(Count(text.parse().ok()))
+            }
         }
+        from.deserialize_any(Either)
     }
 }
 
@@ -207,14 +215,19 @@ struct RawStart<'a> {
 struct RawFormat<'a> {
     #[serde(borrow)]
     encoding: Cow<'a, str>,
-    #[serde(default, rename = "sampleRate", alias = "sample_rate", borrow)]
-    rate: Option<Count<'a>>,
+    #[serde(default, rename = "sampleRate", alias = "sample_rate")]
+    rate: Option<Count>,
     #[serde(default)]
-    channels: Option<Count<'a>>,
+    channels: Option<Count>,
 }
 
+/// A frame of sound, whole.
 #[derive(Deserialize)]
-struct WithMedia<'a> {
+struct Sound<'a> {
+    #[serde(borrow)]
+    event: Cow<'a, str>,
+    #[serde(default, rename = "streamSid", alias = "stream_id", borrow)]
+    stream: Option<Cow<'a, str>>,
     #[serde(borrow)]
     media: RawMedia<'a>,
 }
@@ -223,10 +236,10 @@ struct WithMedia<'a> {
 struct RawMedia<'a> {
     #[serde(default, borrow)]
     track: Option<Cow<'a, str>>,
-    #[serde(default, borrow)]
-    chunk: Option<Count<'a>>,
-    #[serde(default, borrow)]
-    timestamp: Option<Count<'a>>,
+    #[serde(default)]
+    chunk: Option<Count>,
+    #[serde(default)]
+    timestamp: Option<Count>,
     #[serde(borrow)]
     payload: Cow<'a, str>,
 }
@@ -260,6 +273,19 @@ fn read_common(
     if text.len() > MAX_TEXT {
         return Err(Unreadable::TooLong);
     }
+    // Nearly all frames are sound: they are read in one go.
+    if let Ok(Sound {
+        event,
+        stream,
+        media,
+    }) = serde_json::from_str(text)
+        && event == "media"
+    {
+        return Ok(Frame {
+            stream: stream.map(Cow::into_owned),
+            message: Message::Media(read_media(&media)?),
+        });
+    }
     let head: Head<'_> = serde_json::from_str(text).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Unreadable::Malformed,
         _ => Unreadable::NotJson,
@@ -273,7 +299,8 @@ fn read_common(
             }
             Message::Start(start)
         }
-        "media" => Message::Media(read_media(text)?),
+        // It would have been read above.
+        "media" => return Err(Unreadable::Malformed),
         "dtmf" => Message::Dtmf(read_key(text)?),
         "mark" => {
             let with: WithMark = within(text)?;
@@ -297,11 +324,8 @@ fn read_start(text: &str, encodings: &[&str]) -> Result<Start, Unreadable> {
     let known = encodings
         .iter()
         .any(|name| start.format.encoding.eq_ignore_ascii_case(name));
-    let is = |count: &Option<Count<'_>>, wanted| {
-        count
-            .as_ref()
-            .is_none_or(|count| count.value() == Some(wanted))
-    };
+    let is =
+        |count: &Option<Count>, wanted| count.as_ref().is_none_or(|count| count.0 == Some(wanted));
     if !known || !is(&start.format.rate, 8_000) || !is(&start.format.channels, 1) {
         return Err(Unreadable::OtherFormat);
     }
@@ -320,10 +344,10 @@ fn read_start(text: &str, encodings: &[&str]) -> Result<Start, Unreadable> {
     })
 }
 
-fn read_media(text: &str) -> Result<Media, Unreadable> {
-    let WithMedia { media } = within(text)?;
+fn read_media(media: &RawMedia<'_>) -> Result<Media, Unreadable> {
     if media
         .track
+        .as_ref()
         .is_some_and(|track| !track.starts_with("inbound"))
     {
         return Err(Unreadable::OtherTrack);
@@ -338,8 +362,8 @@ fn read_media(text: &str) -> Result<Media, Unreadable> {
         return Err(Unreadable::BadLength);
     }
     Ok(Media {
-        chunk: media.chunk.as_ref().and_then(Count::value),
-        timestamp: media.timestamp.as_ref().and_then(Count::value),
+        chunk: media.chunk.and_then(|count| count.0),
+        timestamp: media.timestamp.and_then(|count| count.0),
         sound,
     })
 }
@@ -351,6 +375,10 @@ fn read_key(text: &str) -> Result<char, Unreadable> {
         (Some(key @ ('0'..='9' | '*' | '#' | 'A'..='D')), None) => Ok(key),
         _ => Err(Unreadable::Malformed),
     }
+}
+
+fn encode_onto(sound: &[u8], text: &mut String) {
+    BASE64.encode_string(sound, text);
 }
 
 fn encode(sound: &[u8]) -> String {

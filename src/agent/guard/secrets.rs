@@ -9,7 +9,10 @@
 //!
 //! What stands in the objective is what the call is about, and may be said.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use super::{
     marks::{ALLOWED, FILLING, IS, LABELS, PASSWORDS, PRIVATE, VALUE_WITHIN},
@@ -62,6 +65,29 @@ impl Text {
     }
 }
 
+/// Sets of instructions that are kept for the next call: one a language and direction.
+const KEPT: usize = 32;
+
+/// Returns the program's own instructions as texts, forwards and backwards. They are the same for most calls and the longest
+/// that is looked for, so calls share them.
+fn instructions(fixed: &str) -> Vec<Arc<Text>> {
+    static TEXTS: LazyLock<Mutex<HashMap<String, Vec<Arc<Text>>>>> = LazyLock::new(Mutex::default);
+    let mut kept = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(texts) = kept.get(fixed) {
+        return texts.clone();
+    }
+    let reversed: String = bare(fixed).chars().rev().collect();
+    let texts = [fixed, &reversed].into_iter();
+    let texts: Vec<_> = texts
+        .filter_map(|text| Text::new(text, FIXED_LIMIT))
+        .map(Arc::new)
+        .collect();
+    if kept.len() < KEPT {
+        kept.insert(fixed.to_owned(), texts.clone());
+    }
+    texts
+}
+
 /// A number that must not be said.
 #[derive(Debug)]
 pub(super) struct Number {
@@ -74,7 +100,7 @@ pub(super) struct Number {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Secrets {
-    texts: Vec<Text>,
+    texts: Vec<Arc<Text>>,
     numbers: Vec<Number>,
     words: BTreeSet<String>,
     transfer_to: Option<String>,
@@ -119,14 +145,10 @@ impl Secrets {
             incoming: brief.incoming,
             ..Brief::default()
         });
-        let reversed: String = bare(&fixed).chars().rev().collect();
         let notes = brief.instructions.as_deref().unwrap_or_default();
         let given = [brief.objective.as_str(), notes].join(" ");
         let mut secrets = Self {
-            texts: [&fixed, &reversed]
-                .into_iter()
-                .filter_map(|text| Text::new(text, FIXED_LIMIT))
-                .collect(),
+            texts: instructions(&fixed),
             numbers: Vec::new(),
             words: BTreeSet::new(),
             transfer_to: brief.transfer_to.clone(),
@@ -145,7 +167,7 @@ impl Secrets {
     /// Adds guidance of the requester that is not for the callee's ear.
     pub(crate) fn add_notes(&mut self, notes: &str) {
         if bare(notes).len() > NOTES_LIMIT && !self.open.letters.contains(&bare(notes)) {
-            self.texts.extend(Text::new(notes, NOTES_LIMIT));
+            self.add_text(Text::new(notes, NOTES_LIMIT));
         }
         let sentences = sentences(notes);
         for (at, sentence) in sentences.iter().enumerate() {
@@ -176,7 +198,7 @@ impl Secrets {
     fn add_private(&mut self, sentence: &str) {
         let letters = bare(sentence);
         if !self.open.letters.contains(&letters) {
-            self.texts.extend(Text::new(sentence, PRIVATE_LIMIT));
+            self.add_text(Text::new(sentence, PRIVATE_LIMIT));
         }
         for number in numbers(sentence) {
             if number.len() >= VALUE_MIN && !self.open.numbers.contains(&number) {
@@ -187,7 +209,7 @@ impl Secrets {
                 if let Ok(n) = number.parse::<u32>() {
                     // "eighty", as one word or the first of several that nobody says by chance.
                     let spoken = crate::agent::numbers::spoken(n);
-                    self.texts.extend(
+                    self.add_text(
                         Text::new(&spoken, usize::MAX)
                             .filter(|text| text.letters.len() >= NAME_MIN),
                     );
@@ -221,7 +243,7 @@ impl Secrets {
                 && code.chars().take(2).all(|c| c.is_ascii_uppercase())
                 && code.chars().skip(2).take(2).all(|c| c.is_ascii_digit());
             if iban {
-                self.texts.extend(Text::new(code, NUMBER_LIMIT * 2));
+                self.add_text(Text::new(code, NUMBER_LIMIT * 2));
             }
         }
         // "The password of the account is swordfish": the word behind "is" or a colon, or else behind the label.
@@ -242,9 +264,13 @@ impl Secrets {
             let value = value.filter(|value| value.len() >= NAME_MIN);
             if let Some(value) = value.filter(labelled) {
                 self.add_word(&value);
-                self.texts.extend(Text::new(&value, usize::MAX));
+                self.add_text(Text::new(&value, usize::MAX));
             }
         }
+    }
+
+    fn add_text(&mut self, text: Option<Text>) {
+        self.texts.extend(text.map(Arc::new));
     }
 
     fn add_number(&mut self, digits: &str, limit: usize) {
@@ -263,7 +289,7 @@ impl Secrets {
         }
     }
 
-    pub(super) fn texts(&self) -> &[Text] {
+    pub(super) fn texts(&self) -> &[Arc<Text>] {
         &self.texts
     }
 

@@ -18,7 +18,7 @@ pub use self::{
     signal::IceServer,
 };
 use crate::{
-    line::{DialError, DialRequest, Keys, Leg, Line, Playout},
+    line::{DialError, DialRequest, Keys, Leg, Line, Playout, leg_events},
     provider::BoxFuture,
 };
 
@@ -75,7 +75,7 @@ impl Line for BrowserLine {
                     "A call that belongs to nobody rings nowhere.".into(),
                 ));
             };
-            let (to_driver, events) = mpsc::channel(EVENTS);
+            let (to_driver, events) = leg_events(EVENTS);
             let (commands, from_driver) = mpsc::channel(COMMANDS);
             let caller = request.callee_name.unwrap_or(request.to);
             let start = Start {

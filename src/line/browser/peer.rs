@@ -9,7 +9,7 @@ use std::sync::{
 use media::Packet;
 use rtc::{
     media_stream::MediaStreamTrack,
-    peer_connection::configuration::media_engine::MIME_TYPE_PCMU,
+    peer_connection::configuration::media_engine::MIME_TYPE_OPUS,
     rtp_transceiver::rtp_sender::{
         RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
         RtpCodecKind,
@@ -35,11 +35,15 @@ use webrtc::{
 use super::signal::IceServer;
 
 /// The codec that is offered and sent.
-pub(super) const CODEC: media::Codec = media::Codec::Pcmu;
-/// Its name in session descriptions, its clock, and the payload type that we would give it; the page's counts.
-const NAME: &str = "PCMU/8000";
-const CLOCK: u32 = 8000;
-const PAYLOAD_TYPE: u8 = 0;
+pub(super) const CODEC: media::Codec = media::Codec::Opus;
+/// Its name in session descriptions, its clock, its channels there whatever is sent (RFC 7587, 7), and the payload type that
+/// we would give it; the page's counts.
+const NAME: &str = "opus/48000/2";
+const CLOCK: u32 = 48_000;
+const CHANNELS: u16 = 2;
+const PAYLOAD_TYPE: u8 = 111;
+/// What we ask of the page's packets: one voice, with copies of the packet before in each, by which single losses are mended.
+const WISHES: &str = "minptime=10;useinbandfec=1;stereo=0";
 
 /// Packets that were sent before are not taken again within this window (RFC 3711, 3.3.2).
 const REPLAY_WINDOW: usize = 128;
@@ -87,8 +91,10 @@ impl Peer {
         events: mpsc::Sender<PeerEvent>,
     ) -> Result<Self, Error> {
         let codec = RTCRtpCodec {
-            mime_type: MIME_TYPE_PCMU.to_owned(),
+            mime_type: MIME_TYPE_OPUS.to_owned(),
             clock_rate: CLOCK,
+            channels: CHANNELS,
+            sdp_fmtp_line: WISHES.to_owned(),
             ..Default::default()
         };
         let mut media = MediaEngine::default();

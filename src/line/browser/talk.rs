@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{Cause, LegCommand, LegEvent},
+    line::{Cause, LegCommand, LegEvent, LegSender},
 };
 
 /// How long the sound may take to be connected after a click.
@@ -28,7 +28,7 @@ pub(super) struct Start {
     pub(super) peer: PeerOptions,
     pub(super) ssrc: u32,
     pub(super) commands: mpsc::Receiver<LegCommand>,
-    pub(super) events: mpsc::Sender<LegEvent>,
+    pub(super) events: LegSender,
 }
 
 /// How a call ended that was not simply hung up by us.
@@ -192,7 +192,9 @@ impl Start {
                 self.ring.tell(&ToPage::Candidate { call_id, candidate });
             }
             // When the driver does not keep up, sound is lost.
-            PeerEvent::Packet(packet) => drop(self.events.try_send(LegEvent::Packet(packet))),
+            PeerEvent::Packet(packet) => {
+                self.events.try_send(LegEvent::Packet(packet));
+            }
             // The page looks for a new way; if it finds none, the driver misses the sound.
             PeerEvent::Broken | PeerEvent::Connected => {}
         }

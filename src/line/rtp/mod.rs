@@ -46,7 +46,7 @@ use self::{
     tally::Tally,
     task::{Task, Wanted},
 };
-use super::{Keys, Leg, LegCommand, LegEvent, Playout};
+use super::{Keys, Leg, LegCommand, LegEvent, LegSender, Playout, leg_events};
 pub use protocol::sdp::Srtp;
 
 /// Events on their way to the driver: about 1.3 s of packets. When full, the task drops the oldest packets.
@@ -147,7 +147,7 @@ pub struct Session {
     agreements: u64,
     quality: watch::Receiver<Quality>,
     tally: Arc<Tally>,
-    events: mpsc::Sender<LegEvent>,
+    events: LegSender,
 }
 
 impl Session {
@@ -159,7 +159,7 @@ impl Session {
         let (port, socket) = ports.take()?;
         let socket = UdpSocket::from_std(socket).map_err(|error| NoPort::of(&error))?;
         let codec = options.codecs.first().copied().unwrap_or(Codec::Pcmu);
-        let (event_sender, events) = mpsc::channel(EVENTS);
+        let (event_sender, events) = leg_events(EVENTS);
         let (commands, command_receiver) = mpsc::channel::<LegCommand>(COMMANDS);
         let (signal_sender, signals) = mpsc::channel(SIGNALS);
         let (wanted, wanted_receiver) = watch::channel(Wanted::default());
@@ -227,7 +227,7 @@ impl Session {
 
     /// Returns the way to the driver, for what the line itself has to tell: ringing, answer, end.
     #[must_use]
-    pub fn events(&self) -> &mpsc::Sender<LegEvent> {
+    pub fn events(&self) -> &LegSender {
         &self.events
     }
 

@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent},
+    line::{LegCommand, LegEvent, LegSender},
 };
 
 /// Packets that wait for the driver here; beyond that the oldest is dropped.
@@ -68,7 +68,7 @@ pub(super) struct Task {
     pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) quality: watch::Sender<Quality>,
     pub(super) commands: mpsc::Receiver<LegCommand>,
-    pub(super) events: mpsc::Sender<LegEvent>,
+    pub(super) events: LegSender,
     pub(super) signals: mpsc::Sender<Signal>,
     pub(super) random: fastrand::Rng,
 }

@@ -34,7 +34,7 @@ use self::{
     voice::{Prepared, Voice},
 };
 use crate::{
-    line::{DialError, DialRequest, Keys, Leg, Line, Playout},
+    line::{DialError, DialRequest, Keys, Leg, Line, Playout, leg_events},
     provider::{BoxFuture, TextToSpeech},
 };
 
@@ -172,7 +172,7 @@ impl SimulatedLine {
     /// Starts the callee's task and the one that speaks for it.
     fn start(&self, request: &DialRequest, loaded: Loaded) -> Leg {
         let Loaded { scenario, sounds } = loaded;
-        let (event_sender, events) = mpsc::channel(EVENTS);
+        let (event_sender, events) = leg_events(EVENTS);
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let prepared = Arc::new(Prepared::new(sounds));
         let settings = scenario.settings;

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent},
+    line::{LegCommand, LegEvent, LegSender, Room},
 };
 
 /// How long it takes a network to say that there is nobody to ring.
@@ -45,7 +45,7 @@ pub(super) struct Start {
     pub(super) seed: u64,
     pub(super) probe: Option<(Probe, usize)>,
     pub(super) commands: mpsc::Receiver<LegCommand>,
-    pub(super) events: mpsc::Sender<LegEvent>,
+    pub(super) events: LegSender,
 }
 
 /// Plays the callee until the call is over.
@@ -99,7 +99,7 @@ impl Start {
 /// A call that was picked up.
 struct Talk {
     commands: mpsc::Receiver<LegCommand>,
-    events: mpsc::Sender<LegEvent>,
+    events: LegSender,
     waiting: VecDeque<LegEvent>,
     prepared: Arc<Prepared>,
     settings: Settings,
@@ -247,7 +247,7 @@ impl Talk {
         Line::Open
     }
 
-    fn hand_over(&mut self, room: mpsc::Permit<'_, LegEvent>) -> Line {
+    fn hand_over(&mut self, room: Room<'_>) -> Line {
         if let Some(event) = self.waiting.pop_front() {
             room.send(event);
         }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent},
+    line::{LegCommand, LegEvent, LegSender},
 };
 
 /// So many T1 without any answer, and the next address is tried, if there is one.
@@ -58,7 +58,7 @@ enum Tried {
 pub(super) struct CallTask {
     shared: Arc<Shared>,
     commands: mpsc::Receiver<LegCommand>,
-    events: mpsc::Sender<LegEvent>,
+    events: LegSender,
     rang: bool,
 }
 
@@ -66,7 +66,7 @@ impl CallTask {
     pub(super) fn new(
         shared: Arc<Shared>,
         commands: mpsc::Receiver<LegCommand>,
-        events: mpsc::Sender<LegEvent>,
+        events: LegSender,
     ) -> Self {
         Self {
             shared,

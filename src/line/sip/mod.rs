@@ -50,7 +50,7 @@ pub use self::{
     register::Standing,
     tally::Counts,
 };
-use super::{DialError, DialRequest, Incoming, Keys, Leg, Line, Playout, rtp::Ports};
+use super::{DialError, DialRequest, Incoming, Keys, Leg, Line, Playout, leg_events, rtp::Ports};
 use crate::{driver::clock, provider::BoxFuture};
 
 /// The name of the line in requests and records.
@@ -225,7 +225,7 @@ impl SipLine {
     }
 
     fn start(&self, start: Start) -> Leg {
-        let (event_sender, events) = mpsc::channel(EVENTS);
+        let (event_sender, events) = leg_events(EVENTS);
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let task = CallTask::new(self.shared.clone(), command_receiver, event_sender);
         self.shared.tasks.spawn(task.run(start));

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::{Shared, failure::Failed};
 use crate::line::{
-    Leg, LegCommand, LegEvent,
+    Leg, LegCommand, LegEvent, LegReceiver,
     rtp::{self, Opened, Session, Signal},
 };
 
@@ -134,7 +134,7 @@ fn told<T>(result: Result<T, impl Display>) -> Result<T, String> {
 /// Waits for a future that tells something by a channel which only we empty.
 async fn drained<T>(
     future: impl Future<Output = T>,
-    events: &mut mpsc::Receiver<LegEvent>,
+    events: &mut LegReceiver,
     waiting: &mut VecDeque<LegEvent>,
 ) -> T {
     let mut future = std::pin::pin!(future);

@@ -30,7 +30,7 @@ use super::{
     sound::{Heard, Sound},
     timer::SessionTimer,
 };
-use crate::line::{LegCommand, LegEvent};
+use crate::line::{LegCommand, LegEvent, LegSender};
 
 /// How a conversation ended.
 #[derive(Debug)]
@@ -108,7 +108,7 @@ impl Talk {
         &mut self,
         states: &mut DialogStateReceiver,
         commands: &mut mpsc::Receiver<LegCommand>,
-        events: &mpsc::Sender<LegEvent>,
+        events: &LegSender,
         place: &Place,
     ) -> TalkEnd {
         if self.answered {
@@ -140,7 +140,7 @@ impl Talk {
                 },
                 heard = self.sound.hear() => match heard {
                     // The driver does not keep up: what is newest is dropped, as the channel holds 1.3 s already.
-                    Heard::Event(LegEvent::Packet(packet)) => drop(events.try_send(LegEvent::Packet(packet))),
+                    Heard::Event(LegEvent::Packet(packet)) => { events.try_send(LegEvent::Packet(packet)); },
                     Heard::Event(event) => drop(events.send(event).await),
                     Heard::Lost(why) => {
                         self.hang_up(0, "").await;
@@ -165,7 +165,7 @@ impl Talk {
     async fn on_state(
         &mut self,
         state: Option<DialogState>,
-        events: &mpsc::Sender<LegEvent>,
+        events: &LegSender,
         place: &Place,
     ) -> Option<TalkEnd> {
         match state {
@@ -209,7 +209,7 @@ impl Talk {
     }
 
     /// The peer has acknowledged something; where our offer was in it, its answer comes with that.
-    async fn on_confirmed(&mut self, events: &mpsc::Sender<LegEvent>) -> Option<TalkEnd> {
+    async fn on_confirmed(&mut self, events: &LegSender) -> Option<TalkEnd> {
         if self.answer_due {
             let ack = self.dialog.last_remote_ack();
             let sdp = ack.and_then(|ack| String::from_utf8(ack.body).ok());

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent},
+    line::{LegCommand, LegEvent, LegSender},
 };
 
 /// How long a stream may take to come after the call was answered.
@@ -63,7 +63,7 @@ pub(super) struct CallTask {
     ticket: Ticket,
     signals: mpsc::Receiver<Signal>,
     commands: mpsc::Receiver<LegCommand>,
-    events: mpsc::Sender<LegEvent>,
+    events: LegSender,
     told: Told,
 }
 
@@ -73,7 +73,7 @@ impl CallTask {
         ticket: Ticket,
         signals: mpsc::Receiver<Signal>,
         commands: mpsc::Receiver<LegCommand>,
-        events: mpsc::Sender<LegEvent>,
+        events: LegSender,
     ) -> Self {
         Self {
             shared,

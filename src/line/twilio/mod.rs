@@ -43,7 +43,7 @@ pub use self::{
     http::{ApiRequest, ApiResponse, Http, Lost, Reqwest},
     tally::Counts,
 };
-use super::{DialError, DialRequest, Endpoints, Incoming, Keys, Leg, Line, Playout};
+use super::{DialError, DialRequest, Endpoints, Incoming, Keys, Leg, Line, Playout, leg_events};
 use crate::{driver::clock, provider::BoxFuture};
 
 /// Where Twilio's own REST interface is.
@@ -316,7 +316,7 @@ impl TwilioLine {
         signals: mpsc::Receiver<registry::Signal>,
         start: Start,
     ) -> Leg {
-        let (event_sender, events) = mpsc::channel(EVENTS);
+        let (event_sender, events) = leg_events(EVENTS);
         let (commands, command_receiver) = mpsc::channel(COMMANDS);
         let task = CallTask::new(
             self.0.clone(),

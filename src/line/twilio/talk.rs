@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent, PlayoutMark, Wire},
+    line::{LegCommand, LegEvent, LegSender, PlayoutMark, Wire},
 };
 
 /// Packets that wait for the driver here; beyond that the oldest is dropped.
@@ -97,7 +97,7 @@ impl Talk {
         mut self,
         signals: &mut mpsc::Receiver<Signal>,
         commands: &mut mpsc::Receiver<LegCommand>,
-        events: &mpsc::Sender<LegEvent>,
+        events: &LegSender,
         told: &mut Told,
     ) -> (TalkEnd, Option<Socket>) {
         let socket = self.socket.take().expect("a talk runs once");
@@ -106,6 +106,7 @@ impl Talk {
         // Once nothing can be sent any more, what the carrier said before is still read, its farewell above all.
         let mut mute_until = None;
         let end = loop {
+            self.forward(events);
             if mute_until.is_some() {
                 self.outgoing.clear();
             } else if !unsent {
@@ -159,6 +160,18 @@ impl Talk {
         }
         let _ = clock::timeout(CLOSE_LIMIT, socket.close(None)).await;
         (end, None)
+    }
+
+    /// Gives the driver what it has room for.
+    fn forward(&mut self, events: &LegSender) {
+        while !self.waiting.is_empty() {
+            let Some(room) = events.try_reserve() else {
+                return;
+            };
+            if let Some(event) = self.waiting.pop_front() {
+                room.send(event);
+            }
+        }
     }
 
     /// Gives the network what waits for it, a little at a time. Returns whether there was anything.

@@ -72,7 +72,7 @@ async fn speak(socket: &mut Socket, message: &Value, told: Told<'_>) -> Option<(
         told.state.wrong(format!("message {message}"));
         return error(socket, id, 400, "Bad Request").await;
     }
-    let fault = told.state.fault();
+    let fault = told.state.fault(text);
     told.text(text);
     let characters: Vec<char> = text.chars().collect();
     let most = match fault {

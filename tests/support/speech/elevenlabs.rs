@@ -113,7 +113,7 @@ async fn converse(socket: &mut Socket, told: Told<'_>) {
     if text.is_empty() {
         return;
     }
-    let fault = told.state.fault();
+    let fault = told.state.fault(&text);
     told.text(text.trim_end());
     speak(socket, &text, fault).await;
 }

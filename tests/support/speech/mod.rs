@@ -50,6 +50,8 @@ pub(crate) enum Fault {
 #[derive(Debug, Default)]
 pub(crate) struct State {
     faults: Mutex<VecDeque<Fault>>,
+    /// The fault that every text with these words in it meets.
+    spoiled: Option<(&'static str, Fault)>,
     texts: Mutex<Vec<String>>,
     wrong: Mutex<Vec<String>>,
     opened: Mutex<Vec<String>>,
@@ -66,7 +68,12 @@ pub(crate) struct Services {
 }
 
 impl State {
-    fn fault(&self) -> Option<Fault> {
+    fn fault(&self, text: &str) -> Option<Fault> {
+        if let Some((words, fault)) = self.spoiled
+            && text.contains(words)
+        {
+            return Some(fault);
+        }
         self.faults
             .lock()
             .expect("nobody panicked with it")
@@ -98,14 +105,28 @@ impl State {
 impl Services {
     /// Starts a server whose first texts meet these faults, one each.
     pub(crate) async fn start(faults: &[Fault]) -> Self {
+        Self::with(State {
+            faults: Mutex::new(faults.iter().copied().collect()),
+            ..State::default()
+        })
+        .await
+    }
+
+    /// Starts a server on which every text with these words in it meets this fault.
+    pub(crate) async fn spoiling(words: &'static str, fault: Fault) -> Self {
+        Self::with(State {
+            spoiled: Some((words, fault)),
+            ..State::default()
+        })
+        .await
+    }
+
+    async fn with(state: State) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("as the test set it up");
         let address = listener.local_addr().expect("as the test set it up");
-        let state = Arc::new(State {
-            faults: Mutex::new(faults.iter().copied().collect()),
-            ..State::default()
-        });
+        let state = Arc::new(state);
         let (opened, open) = watch::channel(0);
         let (change, changed) = watch::channel(0);
         let shared = state.clone();

@@ -80,7 +80,7 @@ fn speech(body: &[u8], told: Told<'_>) -> Response<Body> {
             "Unrecognized request argument.",
         );
     }
-    let fault = told.state.fault();
+    let fault = told.state.fault(&input);
     told.text(&input);
     let mut bytes: Vec<u8> = tone(input.chars().count(), 24_000)
         .iter()

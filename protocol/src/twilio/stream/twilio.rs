@@ -1,7 +1,7 @@
 //! Twilio's own streams.
 //! Source: <https://www.twilio.com/docs/voice/media-streams/websocket-messages>.
 
-use super::{Dialect, Frame, Unreadable, encode, quoted, read_common};
+use super::{Dialect, Frame, Unreadable, encode_onto, quoted, read_common};
 
 /// Twilio has one codec only.
 const ENCODINGS: &[&str] = &["audio/x-mulaw"];
@@ -20,11 +20,14 @@ impl Dialect for Twilio {
     }
 
     fn media(&self, stream: &str, sound: &[u8]) -> String {
-        format!(
-            r#"{{"event":"media","streamSid":{},"media":{{"payload":"{}"}}}}"#,
-            quoted(stream),
-            encode(sound)
-        )
+        let before = r#"{"event":"media","streamSid":"#;
+        let mut text = String::with_capacity(before.len() + 96 + sound.len().div_ceil(3) * 4);
+        text.push_str(before);
+        text.push_str(&quoted(stream));
+        text.push_str(r#","media":{"payload":""#);
+        encode_onto(sound, &mut text);
+        text.push_str("\"}}");
+        text
     }
 
     fn mark(&self, stream: &str, name: &str) -> String {

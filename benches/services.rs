@@ -1,0 +1,290 @@
+//! What the services of a call cost the callee: time to first text and first sound, and the silence that each of their faults
+//! makes the callee feel, with and without a service behind it.
+//!
+//! `cargo bench --bench services` plays whole calls on the real clock: the program's clients and its fail-over against the
+//! strict stand-ins of `tests/support`, over real sockets, a telephone that answers three times, and a recogniser that
+//! knows what will be said. The second answer of the agent meets the fault. The stand-ins themselves answer at once, so what
+//! is measured is ours. Takes about two minutes.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a program for developers that prints a table"
+)]
+#![allow(dead_code, reason = "each program uses its own part of the support")]
+
+#[path = "../tests/support/models.rs"]
+mod models;
+#[path = "../tests/support/speech/mod.rs"]
+mod speech;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use agentphone::{
+    driver::clock,
+    provider::{
+        LanguageModel, SpeechToText, TextToSpeech,
+        cartesia::{self, Cartesia},
+        elevenlabs::{self, ElevenLabs},
+        failover::{BreakerSettings, Limits, Speaking, Thinking, Voice},
+        openai::{self, OpenAi},
+        openai_speech::{self, OpenAiSpeech},
+        scripted::{ScriptedModel, ScriptedReply, ScriptedSpeechToText, ScriptedTextToSpeech},
+    },
+};
+use futures_util::{StreamExt, future::BoxFuture, stream};
+use models::{
+    openai::{DONE, KEY, MODEL, RULES, delta, error},
+    service::{Answer, StandIn},
+};
+use protocol::rest;
+use serde_json::Value;
+use speech::{Fault, Services};
+use support::Setup;
+
+/// Calls that are held side by side, so that none waits for another.
+const AT_ONCE: usize = 8;
+
+/// The callee. Only the second answer is looked at.
+const SCENARIO: &str = r#"
+ring: 1 s
+---
+wait 300 ms
+say "Nopa, good evening."
+until agent stops
+say "Seven is perfectly fine with us. Your name please?"
+until agent stops
+wait 4 s
+hang up
+"#;
+/// The second is heard to its end long before the sound is over, so that its end is as easy to tell every time.
+const HEARD: [&str; 2] = ["nopa good evening", "your name please"];
+const GREETING: &str = "Hello, a table for two at seven.";
+/// The answer that meets the fault.
+const ANSWER: &str = "The name is Lopez.";
+
+/// The faults of a model, by the words of the objective that ask for them.
+const MODEL_FAULTS: [&str; 7] = [
+    "none",
+    "first text after 2 s",
+    "first text never",
+    "cut in mid-sentence",
+    "malformed chunk",
+    "429 with Retry-After",
+    "expired key",
+];
+
+/// Those of a voice.
+const VOICE_FAULTS: [(&str, Option<Fault>); 6] = [
+    ("none", None),
+    ("first sound never", Some(Fault::NoSound)),
+    ("cut in mid-sentence", Some(Fault::CutAfter(8))),
+    ("malformed piece", Some(Fault::Malformed)),
+    ("429 with Retry-After", Some(Fault::Busy(7))),
+    ("expired key", Some(Fault::Expired)),
+];
+
+/// What a call was like.
+struct Row {
+    service: &'static str,
+    fault: &'static str,
+    behind: bool,
+    call: rest::Call,
+}
+
+fn text(words: &str) -> String {
+    delta(&serde_json::json!({ "content": words }).to_string(), "")
+}
+
+/// The model: its first reply is the greeting, every other the answer, with the fault that the objective names.
+fn think(body: &Value) -> Answer {
+    let fine = |words: &str| Answer::stream([text(words), delta("{}", "stop"), DONE.to_owned()]);
+    let messages = body["messages"].as_array().unwrap();
+    let objective = messages[0]["content"].as_str().unwrap_or_default();
+    let greeted = messages.iter().any(|one| one["role"] == "assistant");
+    let fault = MODEL_FAULTS
+        .iter()
+        .find(|fault| objective.contains(&format!("({fault})")));
+    if !greeted {
+        return fine(GREETING);
+    }
+    match fault.copied().unwrap_or("none") {
+        "first text after 2 s" => fine(ANSWER).late(Duration::from_secs(2)),
+        "first text never" => Answer::stream(Vec::<String>::new()).hang(),
+        "cut in mid-sentence" => Answer::stream([text("The name ")]).cut(),
+        "malformed chunk" => Answer::stream([text("The name "), "data: {\"oops\n\n".to_owned()]),
+        "429 with Retry-After" => error(429, "Rate limit reached").with("retry-after", "7"),
+        "expired key" => error(401, "Incorrect API key provided"),
+        _ => fine(ANSWER),
+    }
+}
+
+/// A service that is always there.
+fn spare_model() -> Arc<dyn LanguageModel> {
+    Arc::new(ScriptedModel::new(vec![ScriptedReply::text(ANSWER); 4]))
+}
+
+fn voices(server: &Services) -> [(&'static str, Arc<dyn TextToSpeech>); 3] {
+    let (key, model, voice) = (speech::KEY.to_owned(), "fast".to_owned(), "anna".to_owned());
+    let openai = openai_speech::Options {
+        base_url: server.url("http") + "/v1",
+        api_key: key.clone(),
+        model: model.clone(),
+        voice: voice.clone(),
+        instructions: String::new(),
+    };
+    let elevenlabs = elevenlabs::Options {
+        base_url: server.url("ws"),
+        api_key: key.clone(),
+        model: model.clone(),
+        voice: voice.clone(),
+    };
+    let cartesia = cartesia::Options {
+        base_url: server.url("http"),
+        api_key: key,
+        model,
+        voice,
+    };
+    [
+        (
+            "openai speech",
+            Arc::new(OpenAiSpeech::new(openai).unwrap()),
+        ),
+        ("elevenlabs", Arc::new(ElevenLabs::new(elevenlabs).unwrap())),
+        ("cartesia", Arc::new(Cartesia::new(cartesia).unwrap())),
+    ]
+}
+
+fn speaking(of: Vec<Arc<dyn TextToSpeech>>) -> Arc<dyn TextToSpeech> {
+    let voice = |service| Voice {
+        service,
+        voice: String::new(),
+    };
+    let voices = of.into_iter().map(voice).collect();
+    let (limits, breaker) = (Limits::default(), BreakerSettings::default());
+    Arc::new(Speaking::new(voices, limits, breaker))
+}
+
+/// Holds one call.
+async fn hold(
+    objective: String,
+    llm: Arc<dyn LanguageModel>,
+    tts: Arc<dyn TextToSpeech>,
+) -> rest::Call {
+    let stt: Arc<dyn SpeechToText> = Arc::new(ScriptedSpeechToText::new(HEARD));
+    let engine = Setup {
+        scenario: SCENARIO,
+        stt: Some(stt),
+        llm: Some(llm),
+        tts: Some(tts),
+        ..Setup::default()
+    }
+    .start();
+    let mut request = engine.request();
+    request.objective = objective;
+    engine.call_with(request).await.1
+}
+
+async fn with_model(server: &StandIn, fault: &'static str, behind: bool) -> Row {
+    let options = openai::Options {
+        base_url: server.base_url() + "/v1",
+        api_key: KEY.to_owned(),
+        model: MODEL.to_owned(),
+        ..openai::Options::default()
+    };
+    let mut models: Vec<Arc<dyn LanguageModel>> = vec![Arc::new(OpenAi::new(options).unwrap())];
+    models.extend(behind.then(spare_model));
+    let thinking = Thinking::new(models, Limits::default(), BreakerSettings::default());
+    let voice = speaking(vec![Arc::new(ScriptedTextToSpeech::default())]);
+    let objective = format!("Book a table ({fault})");
+    Row {
+        service: "openai chat",
+        fault,
+        behind,
+        call: hold(objective, Arc::new(thinking), voice).await,
+    }
+}
+
+async fn with_voice(place: usize, fault: (&'static str, Option<Fault>), behind: bool) -> Row {
+    let server = match fault.1 {
+        Some(fault) => Services::spoiling("Lopez", fault).await,
+        None => Services::start(&[]).await,
+    };
+    let (service, voice) = voices(&server)[place].clone();
+    let mut voices = vec![voice];
+    let spare: Arc<dyn TextToSpeech> = Arc::new(ScriptedTextToSpeech::default());
+    voices.extend(behind.then_some(spare));
+    let replies = [GREETING, ANSWER, ANSWER, ANSWER].map(ScriptedReply::text);
+    let model: Arc<dyn LanguageModel> = Arc::new(ScriptedModel::new(replies.into()));
+    Row {
+        service,
+        fault: fault.0,
+        behind,
+        call: hold("Book a table".to_owned(), model, speaking(voices)).await,
+    }
+}
+
+fn print(row: &Row) {
+    let turns = &row.call.turns;
+    let question = turns
+        .iter()
+        .position(|turn| turn.speaker == rest::Speaker::Callee && turn.text == HEARD[1]);
+    let after = question.map_or(&[][..], |at| &turns[at + 1..]);
+    let answers: Vec<&rest::Turn> = after
+        .iter()
+        .filter(|turn| turn.speaker == rest::Speaker::Agent && !turn.text.is_empty())
+        .collect();
+    let latency = answers.first().and_then(|turn| turn.latency);
+    let ms = |of: fn(&rest::TurnLatency) -> u64| {
+        latency.map_or("-".to_owned(), |latency| of(&latency).to_string())
+    };
+    // As the callee's ear has it, whatever the engine says of itself.
+    let felt = question
+        .zip(answers.first())
+        .map(|(at, answer)| answer.started_ms.saturating_sub(turns[at].ended_ms));
+    let said: Vec<&str> = answers.iter().map(|turn| turn.text.as_str()).collect();
+    println!(
+        "{:14} {:21} {:7} {:>8} {:>10} {:>11} {:>7}  {}",
+        row.service,
+        row.fault,
+        if row.behind { "yes" } else { "no" },
+        ms(|latency| latency.end_of_turn_ms),
+        ms(|latency| latency.first_token_ms),
+        ms(|latency| latency.first_sound_ms),
+        felt.map_or("-".to_owned(), |felt| felt.to_string()),
+        if said.is_empty() {
+            "(nothing)".to_owned()
+        } else {
+            said.join(" / ")
+        },
+    );
+}
+
+#[tokio::main]
+async fn main() {
+    let server = StandIn::obeying(RULES, think).await;
+    let mut calls: Vec<BoxFuture<'_, Row>> = Vec::new();
+    for behind in [true, false] {
+        for fault in MODEL_FAULTS {
+            calls.push(Box::pin(with_model(&server, fault, behind)));
+        }
+        for place in 0..3 {
+            for fault in VOICE_FAULTS {
+                calls.push(Box::pin(with_voice(place, fault, behind)));
+            }
+        }
+    }
+    let begun = clock::now();
+    let rows: Vec<Row> = stream::iter(calls).buffered(AT_ONCE).collect().await;
+    println!(
+        "{:14} {:21} {:7} {:>8} {:>10} {:>11} {:>7}  what was heard then",
+        "service", "fault", "another", "turn end", "first text", "first sound", "felt ms"
+    );
+    rows.iter().for_each(print);
+    println!(
+        "{} calls in {:.0} s",
+        rows.len(),
+        (clock::now() - begun).as_secs_f64()
+    );
+}
