@@ -3,6 +3,8 @@
 //!
 //! Who may ask is decided by the file system: the folder and the socket in it are for their owner only.
 
+use std::{net::SocketAddr, path::PathBuf};
+
 use jiff::Timestamp;
 use protocol::{
     ids::{AccountId, ApiKey, CallId, KeyMode},
@@ -40,6 +42,23 @@ pub enum Request {
         /// When it stops working by itself.
         #[serde(default)]
         expires_at: Option<Timestamp>,
+    },
+    /// Tells about the server itself.
+    Status,
+    /// Copies the database, as it is at one moment.
+    Snapshot {
+        /// Into this new file.
+        to: PathBuf,
+    },
+    /// Replaces the server by another program.
+    Upgrade {
+        /// The program's file.
+        program: PathBuf,
+    },
+    /// Gives way to the process that asks; see [`crate::handover`].
+    TakeOver {
+        /// Its version.
+        version: String,
     },
     /// Lists all keys.
     ListKeys,
@@ -114,6 +133,19 @@ pub enum Request {
 pub enum Answer {
     /// The key was made.
     Created(Issued),
+    /// This is the server.
+    Server(Standing),
+    /// The database is copied.
+    Copied,
+    /// A new program is there and waits.
+    Upgrading {
+        /// Which process it is.
+        pid: u32,
+        /// Calls that are let come to their end first.
+        calls: usize,
+        /// For how many seconds at most.
+        seconds: u64,
+    },
     /// These are the keys.
     Keys {
         /// Oldest first.
@@ -175,6 +207,21 @@ pub enum Answer {
         /// Why: a sentence.
         error: String,
     },
+}
+
+/// How a running server stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Its process.
+    pub pid: u32,
+    /// Its version.
+    pub version: String,
+    /// Where it listens; absent while it starts.
+    pub listen: Option<SocketAddr>,
+    /// The process that is about to take over.
+    pub successor: Option<u32>,
+    /// Webhooks that wait to be delivered.
+    pub webhooks: u64,
 }
 
 /// A key that was just made: the only time that it can be seen.
@@ -277,6 +324,17 @@ impl Tools<'_> {
             Request::Webhooks(request) => {
                 webhooks::carry_out(self, request, at).map(Answer::Webhooks)
             }
+            Request::Snapshot { to } => self.store.snapshot(&to).map(|()| Answer::Copied),
+            Request::Status => Err(StoreError::not_found(
+                "No server is running on this data folder.",
+            )),
+            Request::Upgrade { .. } => Err(StoreError::not_found(
+                "No server is running on this data folder, so there is nothing to replace. Start it with `agentphone \
+                 serve`.",
+            )),
+            Request::TakeOver { .. } => Err(StoreError::not_found(
+                "There is no server to take over from.",
+            )),
             Request::ListKeys => self.list().map(|keys| Answer::Keys { keys }),
             Request::RevokeKey { id } => self
                 .store

@@ -15,14 +15,21 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::watch as latest};
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, watch as latest},
+};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
+mod leave;
 mod parts;
 mod reload;
 
 use crate::{
-    admin::{Tools, socket::Socket},
+    admin::{
+        Standing, Tools,
+        socket::{Errand, Host, Socket},
+    },
     bus::Bus,
     config::{Config, Services},
     driver::clock,
@@ -38,11 +45,10 @@ use crate::{
 const CACHE_BYTES: u64 = 64 << 20;
 /// How often a database that is in use is tried again: `agentphone keys` has it for an instant.
 const TRIES: u32 = 40;
+/// How often, when another process is about to let go of it.
+const TRIES_AFTER: u32 = 600;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How long attempts to deliver webhooks get to finish when the program stops.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Why the program does not start: a sentence that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +78,10 @@ pub struct App {
     interface: server::App,
     server: AbortOnDropHandle<()>,
     admin: AbortOnDropHandle<()>,
+    errands: tokio::sync::Mutex<mpsc::Receiver<Errand>>,
+    standing: Arc<Mutex<Standing>>,
+    /// The listening socket once more, to be given to another process.
+    listener: std::net::TcpListener,
     courier: Arc<Courier>,
     delivery: AbortOnDropHandle<()>,
     /// Deletes what is old; started anew when that changes.
@@ -96,6 +106,18 @@ impl App {
         Self::start_with(config, data, Services::new).await
     }
 
+    /// Does as [`App::start`], with a socket that listens already.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_on(
+        listener: std::net::TcpListener,
+        config: &Config,
+        data: &Path,
+    ) -> Result<Self, StartError> {
+        Self::begin(Some(listener), config, data, Services::new).await
+    }
+
     /// Does as [`App::start`], with services and lines that `services` makes of the configuration, the cache and the public
     /// address.
     ///
@@ -106,17 +128,34 @@ impl App {
         data: &Path,
         services: impl FnOnce(&Config, Cache, &str) -> Result<Services, ProviderError>,
     ) -> Result<Self, StartError> {
+        Self::begin(None, config, data, services).await
+    }
+
+    async fn begin(
+        listener: Option<std::net::TcpListener>,
+        config: &Config,
+        data: &Path,
+        services: impl FnOnce(&Config, Cache, &str) -> Result<Services, ProviderError>,
+    ) -> Result<Self, StartError> {
         watch::start();
         let folder = DataFolder::open(data)?;
-        let store: Arc<dyn Store> = Arc::new(open_store(&folder).await?);
+        // The process that gave its socket is gone, or goes this instant.
+        let tries = if listener.is_some() {
+            TRIES_AFTER
+        } else {
+            TRIES
+        };
+        let store: Arc<dyn Store> = Arc::new(open_store(&folder, tries).await?);
+        folder.sweep();
         let secret = Secret::open(&folder.secret())?;
         // Whoever finds the database in use asks here, so this comes right after it.
         let socket = Socket::bind(&folder)
             .map_err(|error| StartError(format!("The control socket cannot be made: {error}.")))?;
         let free_credits = Arc::new(AtomicU32::new(config.billing.free_credits));
-        let admin = socket.run(store.clone(), secret.clone(), free_credits.clone());
-        let admin = spawn(admin);
-        let (listener, address) = listen(config.server.listen).await?;
+        let (host, errands, standing) =
+            Host::new(store.clone(), secret.clone(), free_credits.clone());
+        let admin = spawn(socket.run(host));
+        let (listener, spare, address) = listen(config.server.listen, listener).await?;
         let public_url = config.public_url(address);
         let billing = parts::shop(config, store.clone(), &public_url)?;
         let watch = parts::watch_calls(config, &folder)?;
@@ -171,6 +210,9 @@ impl App {
             server: spawn(server::serve(listener, interface.clone(), closing.clone())),
             interface,
             admin,
+            errands: tokio::sync::Mutex::new(errands),
+            standing,
+            listener: spare,
             delivery: spawn(courier.clone().run(closing.clone())),
             courier,
             retention: Mutex::new(retention),
@@ -182,6 +224,7 @@ impl App {
             changing: tokio::sync::Mutex::default(),
         };
         app.receive(&current).await?;
+        app.stands(|standing| standing.listen = Some(address));
         Ok(app)
     }
 
@@ -230,17 +273,6 @@ impl App {
     pub fn config(&self) -> Config {
         copy(&self.config)
     }
-
-    /// Stops: takes no new calls, lets running ones end politely within the configured time, closes the server.
-    pub async fn stop(self) {
-        self.supervisor.drain().await;
-        self.closing.cancel();
-        let _ = self.server.await;
-        // What is not delivered by now is delivered after the next start.
-        let _ = clock::timeout(FAREWELL, self.delivery).await;
-        self.admin.abort();
-        let _ = self.admin.await;
-    }
 }
 
 fn spawn(task: impl Future<Output = ()> + Send + 'static) -> AbortOnDropHandle<()> {
@@ -260,8 +292,8 @@ fn line_names(services: &Services) -> Vec<String> {
     lines.map(|line| line.name().to_owned()).collect()
 }
 
-async fn open_store(folder: &DataFolder) -> Result<RedbStore, StoreError> {
-    for _ in 1..TRIES {
+async fn open_store(folder: &DataFolder, tries: u32) -> Result<RedbStore, StoreError> {
+    for _ in 1..tries {
         match RedbStore::open(&folder.database()) {
             Err(error) if error.is_locked() => clock::sleep(PAUSE).await,
             opened => return opened,
@@ -270,11 +302,21 @@ async fn open_store(folder: &DataFolder) -> Result<RedbStore, StoreError> {
     RedbStore::open(&folder.database())
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
+/// Listens at an address, or goes on with a socket that does. The socket comes twice: the second one is given to another
+/// process, when one takes over.
+async fn listen(
+    address: SocketAddr,
+    listener: Option<std::net::TcpListener>,
+) -> Result<(TcpListener, std::net::TcpListener, SocketAddr), StartError> {
     let bound = async {
-        let listener = TcpListener::bind(address).await?;
+        let listener = match listener {
+            Some(listener) => listener,
+            None => TcpListener::bind(address).await?.into_std()?,
+        };
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok::<_, std::io::Error>((listener, address))
+        let spare = listener.try_clone()?;
+        Ok::<_, std::io::Error>((TcpListener::from_std(listener)?, spare, address))
     };
     bound.await.map_err(|error| {
         StartError(format!(

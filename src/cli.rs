@@ -15,6 +15,7 @@ use crate::{
 
 mod accounts;
 mod admin;
+mod backup;
 mod bench;
 mod call;
 mod calls;
@@ -34,6 +35,7 @@ mod replay;
 mod serve;
 mod table;
 mod terminal;
+mod upgrade;
 mod watch;
 mod webhooks;
 
@@ -76,6 +78,18 @@ enum Command {
     /// ones end politely within calls.drain_seconds; a second one stops it at once. SIGHUP makes it read its
     /// configuration again. docs/operating.md says more.
     Serve(serve::Command),
+    /// Replace a running server by this program, without refusing a request
+    ///
+    /// The running server starts this program, gives it the listening socket, and lets running calls come to their ends,
+    /// within calls.upgrade_seconds; new ones are accepted and wait. Then it ends, and this program goes on. When this
+    /// program does not start, the running server goes on as before. docs/operating.md says more.
+    Upgrade(upgrade::Command),
+    /// Write database, secret and recordings into one archive, while a server runs or not
+    ///
+    /// The archive holds all keys' hashes and everything that was said on calls; it is readable by its owner only.
+    Backup(backup::Backup),
+    /// Unpack such an archive into an empty data folder, after checking all of it
+    Restore(backup::Restore),
     /// Make a call through a running server
     Call(Box<call::Command>),
     /// List calls; read, steer and end one
@@ -261,6 +275,9 @@ pub fn run() -> ExitCode {
         Command::Worker(Worker::Capacity { calls }) => in_runtime(bench::be_measured(calls)),
         Command::Manual(command) => manual::run(&command),
         Command::Serve(command) => in_runtime(serve::run(command)),
+        Command::Backup(command) => in_runtime(backup::backup(command)),
+        Command::Restore(command) => in_runtime(backup::restore(command)),
+        Command::Upgrade(command) => in_runtime(upgrade::run(command)),
         Command::Demo(command) => in_runtime(demo::run(command)),
         Command::Doctor(command) => in_runtime(doctor::run(command)),
         Command::Call(command) => in_runtime(call::run(*command)),

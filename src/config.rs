@@ -138,6 +138,8 @@ pub struct Calls {
     pub patience: f32,
     /// See [`Calls::drain`].
     pub drain_seconds: u32,
+    /// See [`Calls::upgrade`].
+    pub upgrade_seconds: u32,
     /// Whether premium-rate numbers may be called.
     pub allow_premium: bool,
 }
@@ -363,6 +365,12 @@ impl Calls {
     #[must_use]
     pub fn max_duration(&self) -> Duration {
         Duration::from_secs(self.max_duration_seconds.into())
+    }
+
+    /// Returns how long running calls get to come to their own ends when a new program takes over.
+    #[must_use]
+    pub fn upgrade(&self) -> Duration {
+        Duration::from_secs(self.upgrade_seconds.into())
     }
 
     /// Returns how long running calls get when the program stops.

@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod agent;
 pub mod app;
+pub mod backup;
 pub mod bench;
 pub mod billing;
 pub mod bus;
@@ -15,6 +16,7 @@ pub mod config;
 pub mod contact;
 pub mod context;
 pub mod driver;
+pub mod handover;
 pub mod line;
 pub mod links;
 pub mod mcp;

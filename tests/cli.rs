@@ -8,7 +8,7 @@
 use std::{net::TcpListener, path::Path, process::Output, sync::Arc};
 
 use agentphone::{
-    admin::socket::Socket,
+    admin::socket::{Host, Socket},
     store::{DataFolder, RedbStore, Secret, Store},
 };
 use process::{Process, program};
@@ -170,11 +170,8 @@ fn keys_are_made_listed_and_revoked_while_another_process_has_the_database() {
     let secret = Secret::open(&folder.secret()).unwrap();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let entered = runtime.enter();
-    let server = runtime.spawn(Socket::bind(&folder).unwrap().run(
-        store.clone(),
-        secret,
-        Arc::new(5.into()),
-    ));
+    let (host, _errands, _) = Host::new(store.clone(), secret, Arc::new(5.into()));
+    let server = runtime.spawn(Socket::bind(&folder).unwrap().run(host));
     try_keys(home.path());
     assert_eq!(store.list_keys().unwrap().len(), 3);
     server.abort();

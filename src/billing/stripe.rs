@@ -134,7 +134,26 @@ impl Stripe {
         format!("{}{path}", self.options.api_base)
     }
 
+    /// Asks for something that costs nothing, to find out whether the key is good for what is done with it.
+    ///
+    /// # Errors
+    /// A sentence when it is not, or nobody answers.
+    pub async fn check(&self) -> Result<String, Problem> {
+        let request = self.client.get(self.url("/v1/checkout/sessions?limit=1"));
+        self.answer(request).await?;
+        Ok(format!(
+            "{} answers, and the key may look at checkouts",
+            self.options.api_base
+        ))
+    }
+
     async fn session(&self, request: reqwest::RequestBuilder) -> Result<Session, Problem> {
+        let body = self.answer(request).await?;
+        serde_json::from_slice(&body)
+            .map_err(|error| Problem(format!("Stripe's answer cannot be understood ({error}).")))
+    }
+
+    async fn answer(&self, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Problem> {
         let unreachable = |error: reqwest::Error| {
             Problem(format!(
                 "Stripe cannot be reached ({}).",
@@ -158,8 +177,7 @@ impl Stripe {
                 "Stripe refused: {status}, {kind}, {code}."
             )));
         }
-        serde_json::from_slice(&body)
-            .map_err(|error| Problem(format!("Stripe's answer cannot be understood ({error}).")))
+        Ok(body)
     }
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{
     Failure, Place,
-    admin::{carry_out, day},
+    admin::{carry_out, day, unexpected},
     complain, open_folder,
     table::print,
     terminal::{Output, data},
@@ -296,8 +296,4 @@ async fn export(
         to.display()
     ));
     Ok(ExitCode::SUCCESS)
-}
-
-fn unexpected() -> Failure {
-    Failure::new("The running server answers something unexpected. Use the same version of agentphone for both.".into())
 }

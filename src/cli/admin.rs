@@ -72,6 +72,11 @@ fn is_absent(error: &io::Error) -> bool {
     )
 }
 
+/// Returns the failure of a server that answers what no request asked for.
+pub(super) fn unexpected() -> Failure {
+    Failure::new("The running server answers something unexpected. Use the same version of agentphone for both.".into())
+}
+
 /// Writes the day of a moment.
 pub(super) fn day(at: jiff::Timestamp) -> String {
     at.strftime("%Y-%m-%d").to_string()

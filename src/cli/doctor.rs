@@ -1,16 +1,14 @@
 //! `agentphone doctor`: what is configured, what is missing, and how to get it.
 
-use std::{
-    io,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-};
+use std::{process::ExitCode, sync::Arc};
 
 use clap::Args;
-use tokio::net::TcpListener;
+use serde::Serialize;
 
-use super::{Failure, Place, data_dir, say};
+use super::{
+    Failure, Place, data_dir, say,
+    terminal::{Output, data},
+};
 use crate::{
     app::App,
     config::{Check, Config, Part},
@@ -21,11 +19,10 @@ use crate::{
             check::{Found, check},
         },
     },
-    store::{DataFolder, RedbStore},
 };
 
-/// Below this much free space calls are likely to fill the disk: a day of one line's recordings.
-const ENOUGH_SPACE: u64 = 3 << 30;
+mod machine;
+mod own;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -34,10 +31,14 @@ pub(super) struct Command {
     #[arg(long, value_name = "LINE")]
     line: Option<String>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     place: Place,
 }
 
 /// How one thing stands.
+#[derive(Debug, Serialize)]
+#[serde(tag = "state", content = "text", rename_all = "snake_case")]
 enum State {
     /// It works.
     Good(String),
@@ -47,29 +48,48 @@ enum State {
     Bad(String),
 }
 
+/// What was found out about one thing.
+type Finding = (&'static str, State);
+
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
-    let config = match command.place.config() {
-        Ok(config) => config,
-        Err(error) => {
-            show("configuration", &State::Bad(error.to_string()));
-            return Ok(ExitCode::FAILURE);
-        }
+    let findings = match command.place.config() {
+        Ok(config) => find(&command, &config).await,
+        Err(error) => vec![("configuration", State::Bad(error.to_string()))],
     };
-    let source = command.place.config.as_ref().map_or_else(
-        || "built-in defaults and the environment".to_owned(),
-        |file| format!("{} and the environment", file.display()),
-    );
-    show("configuration", &State::Good(source));
-    let data = data_dir(&config);
-    let mut all_good = true;
-    let (folder, running) = folder(&data);
-    let mut checks = vec![
-        ("data folder", folder),
-        ("disk space", space(&data)),
-        ("address", address(&config, running).await),
-        ("public_url", public_url(&config)),
-    ];
-    checks.extend(
+    if command.output.json {
+        let lines = findings.iter().map(|(name, state)| Line { name, state });
+        data(lines.collect::<Vec<_>>());
+    } else {
+        for (name, state) in &findings {
+            show(name, state);
+        }
+    }
+    let all_good = findings
+        .iter()
+        .all(|(_, state)| !matches!(state, State::Bad(_)));
+    Ok(if all_good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// A finding as JSON: `{"name": …, "state": "good" | "note" | "bad", "text": …}`.
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    state: &'a State,
+}
+
+async fn find(command: &Command, config: &Config) -> Vec<Finding> {
+    let server = own::server(config).await;
+    let running = server.is_running();
+    let mut findings = own::configuration(command.place.config.as_deref());
+    findings.extend(own::place(config, &server).await);
+    findings.extend(machine::all(config, &server));
+    findings.extend(own::reach(config, running).await);
+    findings.extend(
         config
             .parts(Check::Everything)
             .await
@@ -78,24 +98,16 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     );
     match command.line.as_deref() {
         None => {}
-        Some(twilio::NAME) => checks.extend(carrier(&config, running).await),
-        Some(sip::NAME) => checks.extend(trunks(&config, running).await),
-        Some(other) => checks.push((
+        Some(twilio::NAME) => findings.extend(carrier(config, running).await),
+        Some(sip::NAME) => findings.extend(trunks(config, running).await),
+        Some(other) => findings.push((
             "line",
             State::Bad(format!(
                 "there is no line \"{other}\" that can be checked; say --line twilio or --line sip"
             )),
         )),
     }
-    for (name, state) in &checks {
-        all_good &= !matches!(state, State::Bad(_));
-        show(name, state);
-    }
-    Ok(if all_good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    findings
 }
 
 /// Checks the line that rings telephones. When no server is running, one is started for as long as it takes, on a
@@ -193,65 +205,4 @@ fn part(part: Part) -> Vec<(&'static str, State)> {
         .better
         .map(|better| (role, State::Note(format!("better: {better}"))));
     std::iter::once((role, state)).chain(better).collect()
-}
-
-/// Checks the data folder; also returns whether a server is running on it.
-fn folder(path: &Path) -> (State, bool) {
-    let opened = DataFolder::open(path).and_then(|folder| RedbStore::open(&folder.database()));
-    match opened {
-        Ok(_) => (State::Good(path.display().to_string()), false),
-        Err(error) if error.is_locked() => (
-            State::Good(format!("{}, in use by a running server", path.display())),
-            true,
-        ),
-        Err(error) => (State::Bad(error.to_string()), false),
-    }
-}
-
-fn space(path: &Path) -> State {
-    // The folder may not exist when it could not be made; then the disk is that of the first parent that does.
-    let existing = path
-        .ancestors()
-        .find(|path| path.exists())
-        .map_or_else(|| PathBuf::from("/"), Path::to_owned);
-    match free_space(&existing) {
-        Ok(bytes) if bytes < ENOUGH_SPACE => State::Note(format!(
-            "{} MiB free; a call's recording takes about 2 MiB a minute. Free some, or choose another folder with \
-             --data.",
-            bytes >> 20
-        )),
-        Ok(bytes) => State::Good(format!("{} GiB free", bytes >> 30)),
-        Err(error) => State::Note(format!("cannot be asked: {error}")),
-    }
-}
-
-fn free_space(path: &Path) -> io::Result<u64> {
-    let stat = rustix::fs::statvfs(path)?;
-    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-}
-
-async fn address(config: &Config, running: bool) -> State {
-    let listen = config.server.listen;
-    match TcpListener::bind(listen).await {
-        Ok(_) => State::Good(format!("{listen} is free")),
-        Err(error) if running && error.kind() == io::ErrorKind::AddrInUse => State::Good(format!(
-            "{listen} is in use, as the data folder is by a running server"
-        )),
-        Err(error) => State::Bad(format!(
-            "cannot listen at {listen}: {error}. Stop what uses the port, or set server.listen."
-        )),
-    }
-}
-
-fn public_url(config: &Config) -> State {
-    let listen = config.server.listen;
-    match (config.server.public_url.as_str(), listen.ip().is_loopback()) {
-        ("", true) => State::Note(format!(
-            "http://{listen}, for programs on this machine only; set server.public_url when others shall reach it"
-        )),
-        ("", false) => State::Note(format!(
-            "not set, so links say http://{listen}; set server.public_url to the address that clients use"
-        )),
-        (url, _) => State::Good(url.to_owned()),
-    }
 }

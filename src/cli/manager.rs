@@ -25,6 +25,14 @@ pub(super) fn stopping(calls: usize, drain: Duration) {
     ]);
 }
 
+/// Says that another process is the main one from now on. It says itself when it is ready.
+pub(super) fn gives_way(pid: u32) {
+    tell(&[
+        NotifyState::MainPid(pid),
+        NotifyState::Status("giving way to a new program"),
+    ]);
+}
+
 fn tell(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "the service manager cannot be told how the program stands");

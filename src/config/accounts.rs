@@ -142,6 +142,19 @@ impl Stripe {
     /// # Errors
     /// As [`Service::new`].
     pub fn service(&self, public_url: &str) -> Result<Option<Arc<dyn PaymentService>>, String> {
+        let service = self.client(public_url)?;
+        Ok(service.map(|service| Arc::new(service) as Arc<dyn PaymentService>))
+    }
+
+    /// Makes a client that finds out whether the service can be used.
+    ///
+    /// # Errors
+    /// As [`Service::new`].
+    pub fn checker(&self) -> Result<Option<Service>, String> {
+        self.client("")
+    }
+
+    fn client(&self, public_url: &str) -> Result<Option<Service>, String> {
         if !self.is_set() {
             return Ok(None);
         }
@@ -150,7 +163,7 @@ impl Stripe {
         } else {
             &self.api_base
         };
-        Service::new(Options {
+        let options = Options {
             secret_key: self.secret_key.0.clone(),
             webhook_secret: self.webhook_secret.0.clone(),
             api_base: api_base.to_owned(),
@@ -161,8 +174,8 @@ impl Stripe {
                 price: self.price.clone(),
             },
             billing_page: format!("{public_url}/billing"),
-        })
-        .map(|service| Some(Arc::new(service) as Arc<dyn PaymentService>))
+        };
+        Service::new(options).map(Some)
     }
 }
 

@@ -185,6 +185,11 @@ impl Config {
         );
         within("calls.drain_seconds", calls.drain_seconds.into(), 0..601);
         within(
+            "calls.upgrade_seconds",
+            calls.upgrade_seconds.into(),
+            0..7201,
+        );
+        within(
             "line.simulated.recording_stay_seconds",
             self.line.simulated.recording_stay_seconds.into(),
             1..601,

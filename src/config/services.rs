@@ -81,6 +81,20 @@ impl Services {
     }
 }
 
+impl Services {
+    /// Makes the services that the configuration chooses, and throws them away. Lines are left out: those have sockets.
+    ///
+    /// # Errors
+    /// As [`Services::new`].
+    pub fn rehearse(config: &Config) -> Result<(), ProviderError> {
+        let flite: Arc<dyn TextToSpeech> = Arc::new(Flite);
+        config.hearing()?;
+        config.thinking()?;
+        config.speaking(&flite, &Cache::none())?;
+        Ok(())
+    }
+}
+
 impl Config {
     pub(super) fn hearing(&self) -> Result<Arc<dyn SpeechToText>, ProviderError> {
         let (limits, breaker) = (self.failover.limits(), self.failover.breaker());

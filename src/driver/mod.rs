@@ -40,7 +40,7 @@ use crate::{
     agent::Brief,
     line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line, signalled},
     provider::{SttEvent, SttInput, TtsEvent},
-    watch::{self, SoundMeters},
+    watch,
 };
 
 /// One frame of sound.
@@ -116,7 +116,6 @@ pub async fn run(parts: CallParts) -> Finished {
         detail: None,
         carrier_at_fault: false,
         echo_threshold,
-        meters: SoundMeters::new(),
         end: None,
     };
     driver.core.start(now, &mut driver.actions);
@@ -158,7 +157,6 @@ struct Driver {
     carrier_at_fault: bool,
     /// Likelihood of echo from which on a voice is not the callee's.
     echo_threshold: f32,
-    meters: SoundMeters,
     end: Option<End>,
 }
 
@@ -247,8 +245,6 @@ impl Driver {
         let mut events = std::mem::take(&mut self.scratch);
         let tick = sound.tick(now, &mut events);
         pulse::frame(now.saturating_duration_since(due));
-        self.meters
-            .frame(now.saturating_duration_since(due) > FRAME);
         self.scribe.frame(tick.agent, tick.callee);
         self.services.hear_frame(tick.heard, tick.voice);
         for event in events.drain(..) {

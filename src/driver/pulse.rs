@@ -16,7 +16,7 @@ static LATE: [AtomicU64; BUCKETS] = [const { AtomicU64::new(0) }; BUCKETS];
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// Notes that the step of a frame was carried out so long after its time.
-pub(super) fn frame(late: Duration) {
+pub(crate) fn frame(late: Duration) {
     let bucket = usize::try_from(late.as_micros() / STEP.as_micros()).unwrap_or(usize::MAX);
     LATE[bucket.min(BUCKETS - 1)].fetch_add(1, Ordering::Relaxed);
 }
@@ -63,6 +63,13 @@ impl Pulse {
         self.late.iter().sum()
     }
 
+    /// Returns how many frames left later than this, to 0.1 ms; 50 ms at most can be told apart.
+    #[must_use]
+    pub fn later_than(&self, limit: Duration) -> u64 {
+        let first = usize::try_from(limit.as_micros() / STEP.as_micros()).unwrap_or(usize::MAX);
+        self.late.iter().skip(first.min(BUCKETS - 1)).sum()
+    }
+
     /// Returns the lateness within which this share of the frames left, to 0.1 ms; more than 50 ms counts as 50. `None`
     /// when there were no frames.
     #[must_use]
@@ -97,6 +104,8 @@ mod tests {
         assert_eq!(pulse.late(0.5), Some(Duration::from_micros(100)));
         assert_eq!(pulse.late(0.99), Some(Duration::from_micros(3100)));
         assert_eq!(pulse.late(1.0), Some(Duration::from_millis(50)));
+        let later = |ms| pulse.later_than(Duration::from_millis(ms));
+        assert_eq!((later(0), later(3), later(20), later(90)), (100, 2, 1, 1));
         assert_eq!(before.since(&before).late(0.99), None);
     }
 

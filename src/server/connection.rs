@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use hyper::service::service_fn;
+use hyper::{Request, body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto::Builder,
@@ -21,7 +21,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{Notify, Semaphore},
 };
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{
@@ -44,6 +44,8 @@ const MAX_STREAMS: u32 = 128;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// How long connections and sockets get to finish when the server stops.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// How long a new connection gets for its first request when another process takes over.
+const FIRST_REQUEST: Duration = Duration::from_secs(2);
 /// The pause after a connection could not be accepted (too many open files).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -200,8 +202,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let spoke = Arc::new(AtomicBool::new(false));
-    let service = service_fn(|request| {
-        spoke.store(true, Ordering::Relaxed);
+    let first = Arc::new(Notify::new());
+    let service = service_fn(|request: Request<Incoming>| {
+        if !spoke.swap(true, Ordering::Relaxed) {
+            first.notify_one();
+        }
         let answer = handle(app.clone(), peer.ip(), request);
         async { Ok::<_, Infallible>(answer.await) }
     });
@@ -219,7 +224,7 @@ where
                 }
                 return;
             }
-            () = shutdown.cancelled(), if open => {
+            () = leaves(&app, &shutdown, &spoke, &first), if open => {
                 open = false;
                 connection.as_mut().graceful_shutdown();
             }
@@ -230,6 +235,15 @@ where
                 }
             }
         }
+    }
+}
+
+/// Waits until a connection should take no further request. One that has not brought any yet is given the time for it:
+/// its client has opened it for a request that is on its way.
+async fn leaves(app: &App, shutdown: &CancellationToken, spoke: &AtomicBool, first: &Notify) {
+    shutdown.cancelled().await;
+    if app.leaving.is_cancelled() && !spoke.load(Ordering::Relaxed) {
+        let _ = clock::timeout(FIRST_REQUEST, first.notified()).await;
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use futures_util::FutureExt;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    Method, Request, Response, StatusCode, Version,
     body::{Body as _, Incoming},
     header::{self, HeaderValue},
 };
@@ -127,6 +127,8 @@ pub struct App {
     sockets: TaskTracker,
     /// Tells them that the server goes away.
     closing: CancellationToken,
+    /// From when on every answer is the last one on its connection.
+    leaving: CancellationToken,
 }
 
 impl App {
@@ -149,6 +151,7 @@ impl App {
             inspection: Inspection::of_nothing(),
             sockets: TaskTracker::new(),
             closing: CancellationToken::new(),
+            leaving: CancellationToken::new(),
         }
     }
 
@@ -174,6 +177,12 @@ impl App {
         });
     }
 
+    /// Lets every connection end with its next answer, so that clients open new ones, which somebody else may take. Those
+    /// without a request stay as they are.
+    pub fn leave(&self) {
+        self.leaving.cancel();
+    }
+
     /// Says how to find out whether what is in use works, for the page of settings.
     #[must_use]
     pub fn inspected(
@@ -196,6 +205,7 @@ impl App {
 /// Answers one request, whatever happens.
 async fn handle(app: App, peer: IpAddr, request: Request<Incoming>) -> Response<Body> {
     let head_only = request.method() == Method::HEAD;
+    let version = request.version();
     // A panic costs its request an answer of 500, not the connection and those that share it.
     let answered = AssertUnwindSafe(dispatch(&app, peer, request))
         .catch_unwind()
@@ -206,6 +216,14 @@ async fn handle(app: App, peer: IpAddr, request: Request<Incoming>) -> Response<
     });
     let mut response = outcome.unwrap_or_else(|error| answer::error(&error));
     answer::add_common_headers(&mut response);
+    // HTTP/2 has its own word for it; see `connection`. A socket goes on until the server closes it.
+    if app.leaving.is_cancelled()
+        && version < Version::HTTP_2
+        && response.status() != StatusCode::SWITCHING_PROTOCOLS
+    {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
     watch::http_request(response.status().as_u16());
     if head_only {
         drop_body(&mut response);

@@ -9,6 +9,11 @@ use std::{
 
 use super::StoreError;
 
+/// How the names of copies of the database begin.
+const SNAPSHOT: &str = "snapshot-";
+/// A folder in the data folder in which a backup is unpacked, as long as that lasts.
+pub const RESTORING: &str = ".restoring";
+
 /// Where everything lies that must survive a restart.
 #[derive(Debug, Clone)]
 pub struct DataFolder(PathBuf);
@@ -19,6 +24,13 @@ impl DataFolder {
     /// # Errors
     /// When a folder cannot be made.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
+        if path.join(RESTORING).exists() {
+            return Err(StoreError::damaged(format!(
+                "A restore into {} did not come to its end. Run `agentphone restore` once more, or delete the folder {RESTORING} \
+                 in it to start empty.",
+                path.display()
+            )));
+        }
         for folder in [path.to_owned(), path.join("recordings"), path.join("cache")] {
             DirBuilder::new()
                 .recursive(true)
@@ -53,6 +65,24 @@ impl DataFolder {
     #[must_use]
     pub fn secret(&self) -> PathBuf {
         self.0.join("secret")
+    }
+
+    /// Returns a place for a copy of the database.
+    #[must_use]
+    pub fn snapshot(&self, name: &str) -> PathBuf {
+        self.0.join(format!("{SNAPSHOT}{name}.redb"))
+    }
+
+    /// Deletes copies of the database whose makers died over them.
+    pub fn sweep(&self) {
+        let entries = std::fs::read_dir(&self.0).into_iter().flatten().flatten();
+        for entry in entries {
+            let name = entry.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with(SNAPSHOT)) {
+                // It is tried again at the next start.
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
     }
 
     /// Returns where things lie that can be made again. May be deleted at any time.

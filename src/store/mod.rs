@@ -7,7 +7,7 @@
 //!
 //! Methods block for a few milliseconds. They are called from a thread that may wait, never from the sound path.
 
-use std::fmt;
+use std::{fmt, path::Path};
 
 use jiff::Timestamp;
 use protocol::{
@@ -30,11 +30,12 @@ mod secret;
 mod tests;
 mod webhooks;
 
+pub(crate) use self::redb::SCHEMA;
 pub use self::{
     blocked::{Blocked, Forget, Privacy},
     cache::{Cache, CacheKey},
     error::StoreError,
-    folder::DataFolder,
+    folder::{DataFolder, RESTORING},
     key::{Account, KeyId, KeyRecord, NewKey},
     ledger::{Entry, LedgerEntry},
     purchase::{Applied, Checkout, Offered, Payment, Purchase, Reversal, Till, Told},
@@ -384,6 +385,24 @@ pub trait Store: Till + Privacy + Spool + Send + Sync + fmt::Debug {
     /// # Errors
     /// When the disk fails.
     fn check(&self) -> Result<(), StoreError>;
+
+    /// Copies everything into a new database file, as it is at one moment. Others may write meanwhile.
+    ///
+    /// # Errors
+    /// When the file cannot be written, or what is to be copied is damaged.
+    fn snapshot(&self, to: &Path) -> Result<(), StoreError>;
+
+    /// Returns when all of this was restored from a backup, if it was.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn restored_at(&self) -> Result<Option<Timestamp>, StoreError>;
+
+    /// Notes that all of this was restored from a backup.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn set_restored(&self, at: Timestamp) -> Result<(), StoreError>;
 
     /// Keeps something large that belongs to a call, replacing what was there.
     ///

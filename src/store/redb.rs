@@ -30,10 +30,13 @@ use super::{
 mod accounts;
 mod answers;
 mod calls;
+mod copy;
 mod privacy;
 mod purchases;
 mod tables;
 mod webhooks;
+
+pub(crate) use self::tables::SCHEMA;
 
 /// How much of the file redb keeps in memory.
 const CACHE_BYTES: usize = 16 << 20;
@@ -167,8 +170,7 @@ fn open_file(path: &Path) -> Result<Database, StoreError> {
 }
 
 fn open_or_make(path: &Path) -> Result<Database, StoreError> {
-    // Some damage is found by redb's own assertions; a broken file is the operator's matter and no reason to die
-    // with a backtrace.
+    // Some damage is found by redb's own assertions; a broken file is no reason to die with a backtrace.
     let opened = catch_unwind(AssertUnwindSafe(|| {
         Builder::new()
             .set_cache_size(CACHE_BYTES)
@@ -371,6 +373,18 @@ impl Store for RedbStore {
 
     fn check(&self) -> Result<(), StoreError> {
         self.write(tables::check)
+    }
+
+    fn snapshot(&self, to: &Path) -> Result<(), StoreError> {
+        self.read(|tx| copy::copy(tx, to))
+    }
+
+    fn restored_at(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(tables::restored)
+    }
+
+    fn set_restored(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.write(|tx| tables::set_restored(tx, at))
     }
 
     fn save(&self, id: &CallId, what: Attachment, bytes: &[u8]) -> Result<(), StoreError> {

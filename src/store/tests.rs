@@ -13,6 +13,7 @@ use super::*;
 mod disk;
 mod file;
 mod money;
+mod power;
 mod webhooks;
 
 fn store() -> RedbStore {

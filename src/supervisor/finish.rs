@@ -128,6 +128,20 @@ pub(super) fn missed() -> Ending {
     }
 }
 
+/// A call that waited when a backup was made of which this server was restored: it may have been made since.
+pub(super) fn restored() -> Ending {
+    let reason = rest::FailureReason::InterruptedByRestart;
+    Ending {
+        failure: Some(rest::Failure {
+            message: "The server was restored from a backup, and it is not known whether this call was made before that. \
+                      Create the call again if it was not."
+                .to_owned(),
+            ..reason.into()
+        }),
+        ..missed()
+    }
+}
+
 /// A call whose task panicked: our own fault, so its credit comes back even when it had connected.
 pub(super) fn broken(record: Record) -> Ending {
     Ending {

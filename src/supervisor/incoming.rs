@@ -50,7 +50,7 @@ impl Supervisor {
             };
             // Who calls cannot wait in a queue: when all places are taken, the line is engaged.
             let place = self.0.queue.take(&reception.account);
-            let Some(place) = place.filter(|_| !self.is_draining()) else {
+            let Some(place) = place.filter(|_| !self.is_ending()) else {
                 tracing::info!("an incoming call was not taken: no place is free");
                 let _: Result<_, _> = take.send(false);
                 continue;

@@ -1,17 +1,31 @@
 //! How the program takes leave of its calls: politely within a time, when it is asked to stop, or by letting them come
 //! to their own ends while new ones wait, when another process takes over.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 
 use call::Command;
 
-use super::Supervisor;
-use crate::driver::clock;
+use protocol::{error::ApiError, rest};
+
+use super::{Supervisor, blocking, finish};
+use crate::{driver::clock, store::StoredCall};
+
+/// How often it is looked whether calls still run.
+const LOOK: Duration = Duration::from_millis(50);
 
 impl Supervisor {
     /// Refuses new calls, lets running ones say goodbye, and returns when all have ended, at the latest a little
     /// after the drain time. Calls that still wait stay queued and are dispatched by the next start.
     pub async fn drain(&self) {
+        self.0.refusing.store(true, Ordering::Relaxed);
+        self.finish().await;
+    }
+
+    /// Does as [`Supervisor::drain`], but goes on accepting calls, which stay queued for whoever has the records next.
+    pub async fn finish(&self) {
         let equipment = self.equipment();
         self.0.draining.send_replace(true);
         self.tell_all(&Command::Drain).await;
@@ -43,6 +57,29 @@ impl Supervisor {
     /// and calls that come in are taken.
     pub fn hold(&self, held: bool) {
         self.0.queue.hold(held);
+    }
+
+    /// Waits until no call rings or runs, at most until `deadline`. Cancel safe.
+    pub async fn idle(&self, deadline: Instant) {
+        while self.running_calls() > 0 && clock::now() < deadline {
+            clock::sleep(LOOK).await;
+        }
+    }
+
+    /// Ends a call that waits for the next process: nobody here carries it out any more, and it must not be made there.
+    pub(super) async fn cancel_for_later(
+        &self,
+        stored: StoredCall,
+    ) -> Result<rest::Call, ApiError> {
+        let id = stored.call.call_id.clone();
+        let feed = self.bus().open(&id, &stored.account);
+        self.end(&stored, &feed, finish::canceled_before_answer())
+            .await;
+        feed.close();
+        self.bus().forget(&id);
+        let store = self.store().clone();
+        let call = blocking(move || store.call(&id)).await?;
+        Ok(call.ok_or_else(ApiError::call_not_found)?.call)
     }
 
     /// Returns how many calls ring or run.

@@ -19,7 +19,10 @@ mod site;
 use std::{
     collections::HashMap,
     path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -112,6 +115,8 @@ struct Inner {
     queue: Queue,
     live: Mutex<HashMap<CallId, Live>>,
     draining: watch::Sender<bool>,
+    /// Whether new calls are refused. When another process takes over, they are not: they wait for it.
+    refusing: AtomicBool,
     tasks: TaskTracker,
 }
 
@@ -138,6 +143,7 @@ impl Supervisor {
             equipment: RwLock::new(Arc::new(equipment)),
             live: Mutex::default(),
             draining: watch::Sender::new(false),
+            refusing: AtomicBool::new(false),
             tasks: TaskTracker::new(),
         }))
     }
@@ -194,6 +200,11 @@ impl Supervisor {
     /// Returns whether new calls are refused because the program stops.
     #[must_use]
     pub fn is_draining(&self) -> bool {
+        self.0.refusing.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether no call begins any more.
+    fn is_ending(&self) -> bool {
         *self.0.draining.borrow()
     }
 
@@ -383,7 +394,11 @@ impl Supervisor {
         let store = self.store().clone();
         let (owner, call) = (account.clone(), id.clone());
         let stored = blocking(move || store.get_call(&owner, &call)).await?;
-        let call = stored.ok_or_else(ApiError::call_not_found)?.call;
+        let stored = stored.ok_or_else(ApiError::call_not_found)?;
+        let call = match stored.call.status {
+            rest::Status::Queued if self.is_ending() => self.cancel_for_later(stored).await?,
+            _ => stored.call,
+        };
         match call.status {
             rest::Status::Completed | rest::Status::Failed => Err(ApiError::call_already_ended()),
             _ => Ok(call),

@@ -47,13 +47,15 @@ impl Supervisor {
     /// When the store cannot be read; nothing was done then.
     pub async fn recover(&self) -> Result<(usize, usize), protocol::error::ApiError> {
         let store = self.store().clone();
-        let left = blocking(move || store.unfinished_calls()).await?;
+        let left = blocking(move || Ok((store.unfinished_calls()?, store.restored_at()?)));
+        let (left, restored) = left.await?;
         let (mut queued, mut ended) = (0, 0);
         let mut endings = Vec::new();
         for stored in left {
             let line = self.equipment().line(&stored.call.line);
             let waits = stored.call.status == rest::Status::Queued;
-            let missed = waits && schedule::is_missed(&stored, clock::wall());
+            let unknown = waits && schedule::is_of_before(&stored, restored);
+            let missed = waits && (unknown || schedule::is_missed(&stored, clock::wall()));
             match line {
                 Some(line) if waits && !missed => {
                     queued += 1;
@@ -66,7 +68,9 @@ impl Supervisor {
                     if !matches!(mended, Ok(Ok(()))) {
                         tracing::warn!(call = %stored.call.call_id, "its recording could not be mended");
                     }
-                    let ending = if missed {
+                    let ending = if unknown {
+                        finish::restored()
+                    } else if missed {
                         finish::missed()
                     } else {
                         finish::interrupted_by_restart()
@@ -338,7 +342,7 @@ impl Supervisor {
     }
 
     /// Ends the record, tells whoever watches, and keeps the live events.
-    async fn end(&self, stored: &StoredCall, feed: &Arc<Feed>, ending: finish::Ending) {
+    pub(super) async fn end(&self, stored: &StoredCall, feed: &Arc<Feed>, ending: finish::Ending) {
         let id = stored.call.call_id.clone();
         let at = clock::wall();
         let Some(finished) = self.keep_end(&id, Arc::new(ending), at).await else {
@@ -387,7 +391,7 @@ impl Supervisor {
                 Ok(Err(error)) => {
                     watch::store_failed();
                     tracing::error!(call = %id, %error, "the end of a call could not be kept");
-                    if !error.is_of_the_disk() || self.is_draining() {
+                    if !error.is_of_the_disk() || self.is_ending() {
                         return None;
                     }
                     clock::sleep(KEEP_AGAIN).await;

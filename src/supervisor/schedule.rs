@@ -73,6 +73,13 @@ pub(super) fn is_missed(stored: &StoredCall, now: Timestamp) -> bool {
     now.duration_since(due(stored)).as_secs() > LATEST.as_secs() as i64
 }
 
+/// Returns whether a call that waits was due before the records were restored from a backup, so that it may have been made
+/// already.
+pub(super) fn is_of_before(stored: &StoredCall, restored: Option<Timestamp>) -> bool {
+    let created: Timestamp = stored.call.created_at.into();
+    restored.is_some_and(|at| created <= at && due(stored) <= at)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

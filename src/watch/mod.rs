@@ -1,8 +1,8 @@
 //! What an operator watches: the numbers at `/metrics` (here), traces of calls (`trace`), and whether there is room on
-//! the disk (`room`). `docs/metrics.md` says what each number means.
+//! the disk (`room`). `docs/operating.md` says what each number means.
 //!
-//! Numbers are written where something happened, in a few nanoseconds and without a lock that anybody waits for; on
-//! the sound path only through [`SoundMeters`], which are plain atomic counters. Gauges are read off when somebody asks.
+//! Numbers are written where something happened, in a few nanoseconds and without a lock that anybody waits for; those of
+//! the sound path are the driver's pulse, which is read off, as gauges are, when somebody asks.
 
 pub mod room;
 pub mod trace;
@@ -10,10 +10,12 @@ pub mod trace;
 use std::{sync::OnceLock, time::Duration};
 
 use metrics::{
-    Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use protocol::rest::{Call, TurnLatency};
+
+use crate::driver::pulse;
 
 /// Upper bounds of the buckets of everything that takes seconds: from a frame to a slow webhook.
 const SECONDS: [f64; 14] = [
@@ -21,6 +23,8 @@ const SECONDS: [f64; 14] = [
 ];
 /// Upper bounds of the buckets of how long calls last, in seconds.
 const CALL_SECONDS: [f64; 9] = [5.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 7200.0];
+/// How long one frame of sound is: later than this is late.
+const FRAME: Duration = Duration::from_millis(20);
 /// How often what was counted is gathered when nobody asks.
 pub const UPKEEP: Duration = Duration::from_secs(10);
 
@@ -89,6 +93,9 @@ pub fn render(load: &Load) -> String {
     if let Some(free) = load.free_bytes {
         gauge!("agentphone_disk_free_bytes").set(free as f64);
     }
+    let pulse = pulse::read();
+    counter!("agentphone_frames_total").absolute(pulse.frames());
+    counter!("agentphone_late_frames_total").absolute(pulse.later_than(FRAME));
     HANDLE
         .get()
         .map(PrometheusHandle::render)
@@ -162,37 +169,13 @@ pub(crate) fn store_failed() {
     counter!("agentphone_store_errors_total").increment(1);
 }
 
-/// The counters of the sound path, looked up once per call: counting is then one atomic addition.
-#[derive(Clone)]
-pub(crate) struct SoundMeters {
-    frames: Counter,
-    late: Counter,
-}
-
-impl SoundMeters {
-    pub(crate) fn new() -> Self {
-        Self {
-            frames: counter!("agentphone_frames_total"),
-            late: counter!("agentphone_late_frames_total"),
-        }
-    }
-
-    /// Counts a frame, and whether it was late.
-    pub(crate) fn frame(&self, late: bool) {
-        self.frames.increment(1);
-        if late {
-            self.late.increment(1);
-        }
-    }
-}
-
 /// Frames of a call that were lost because the recogniser or the line did not keep up.
 pub(crate) fn frames_dropped(recogniser: u64, line: u64) {
     counter!("agentphone_dropped_frames_total", "to" => "recogniser").increment(recogniser);
     counter!("agentphone_dropped_frames_total", "to" => "line").increment(line);
 }
 
-/// What each number is, as Prometheus shows it. `docs/metrics.md` says more; a test keeps the two together.
+/// What each number is, as Prometheus shows it. `docs/operating.md` says more; a test keeps the two together.
 const DESCRIPTIONS: [(&str, &str); 19] = [
     ("agentphone_calls", "Calls that have not ended, by state"),
     (
@@ -292,7 +275,7 @@ mod tests {
 
     #[test]
     fn every_number_is_documented_and_every_documented_number_exists() {
-        let page = include_str!("../../docs/metrics.md");
+        let page = include_str!("../../docs/operating.md");
         let documented: Vec<_> = page
             .lines()
             .filter_map(|line| line.strip_prefix("| `agentphone_"))
@@ -300,6 +283,41 @@ mod tests {
             .collect();
         let ours: Vec<_> = DESCRIPTIONS.iter().map(|(name, _)| *name).collect();
         assert_eq!(documented, ours);
+    }
+
+    /// Returns the names of ours in a text.
+    fn named(text: &str) -> Vec<&str> {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = text.split(|c| !is_part(c));
+        words
+            .filter(|word| word.starts_with("agentphone_"))
+            .collect()
+    }
+
+    #[test]
+    fn alerts_ask_for_numbers_that_exist_and_are_explained() {
+        let rules = include_str!("../../docs/alerts.yml");
+        let page = include_str!("../../docs/operating.md");
+        let asked = named(rules);
+        assert!(asked.len() > 12, "{asked:?}");
+        for name in asked {
+            let base = ["_bucket", "_count", "_sum"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end))
+                .unwrap_or(name);
+            let is_ours = |(ours, _): &(&str, &str)| *ours == base;
+            assert!(DESCRIPTIONS.iter().any(is_ours), "{name} does not exist");
+        }
+        let alerts: Vec<_> = rules
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("- alert: "))
+            .collect();
+        let explained: Vec<_> = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `Agentphone"))
+            .map(|rest| format!("Agentphone{}", rest.split('`').next().unwrap()))
+            .collect();
+        assert_eq!(alerts, explained);
     }
 
     #[test]
@@ -310,7 +328,8 @@ mod tests {
             felt_silence_ms: 610,
             ..TurnLatency::default()
         });
-        SoundMeters::new().frame(true);
+        let before = pulse::read().later_than(FRAME);
+        pulse::frame(Duration::from_millis(21));
         provider_failed("llm");
         upkeep();
         let text = render(&Load {
@@ -321,12 +340,15 @@ mod tests {
             "# TYPE agentphone_turn_stage_seconds histogram",
             "agentphone_turn_stage_seconds_bucket{stage=\"first_token\",le=\"0.3\"}",
             "agentphone_felt_silence_seconds_bucket{le=\"0.75\"}",
-            "agentphone_late_frames_total 1",
             "agentphone_provider_errors_total{service=\"llm\"} 1",
             "agentphone_calls{state=\"queued\"} 3",
             "# HELP agentphone_calls ",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
+        let late = text
+            .lines()
+            .find_map(|line| line.strip_prefix("agentphone_late_frames_total "));
+        assert!(late.unwrap().parse::<u64>().unwrap() > before, "{text}");
     }
 }

@@ -34,5 +34,6 @@ mod referee;
 mod refusals;
 mod server;
 mod session;
+mod slow;
 #[path = "../support/stripe/mod.rs"]
 mod stripe_standin;

@@ -35,6 +35,24 @@ impl Client {
         Self::start_in(tempfile::tempdir().unwrap(), env)
     }
 
+    /// Starts a server in a home that has data already, as a client of which this is the key.
+    pub(crate) fn in_home(home: TempDir, key: &str, env: &[(&str, &str)]) -> Self {
+        let env: Vec<(String, String)> = ENV
+            .iter()
+            .chain(env)
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let server = Process::start(home.path(), &borrow(&env));
+        Self {
+            http: reqwest::Client::new(),
+            key: key.to_owned(),
+            url: server.url.clone(),
+            server: Some(server),
+            home,
+            env,
+        }
+    }
+
     /// Starts a server with this configuration file, which is `agentphone.toml` in its home.
     pub(crate) fn configured(text: &str, env: &[(&str, &str)]) -> Self {
         let home = tempfile::tempdir().unwrap();
@@ -111,6 +129,11 @@ impl Client {
         self.until_logged(words).await
     }
 
+    /// Forgets a server that was killed.
+    pub(crate) fn kill(&mut self) -> Option<Process> {
+        self.server.take()
+    }
+
     /// Ends the server by a signal; returns what it logged.
     pub(crate) fn end(&mut self, signal: Signal) -> String {
         let server = self.server.take().unwrap();
@@ -118,12 +141,23 @@ impl Client {
         server.end().1
     }
 
+    /// Waits until the server ends by itself; returns what it logged, in which the log of its successor may go on.
+    pub(crate) fn ended(&mut self) -> String {
+        let (status, log) = self.server.take().unwrap().end();
+        assert!(status.success(), "{log}");
+        log
+    }
+
+    /// Prepares another command of the program on the same data.
+    pub(crate) fn prepare(&self, args: &[&str]) -> std::process::Command {
+        let mut command = program(self.home.path(), &borrow(&self.env));
+        command.args(args);
+        command
+    }
+
     /// Runs another command of the program on the same data; returns what it prints.
     pub(crate) fn command(&self, args: &[&str]) -> String {
-        let output = program(self.home.path(), &borrow(&self.env))
-            .args(args)
-            .output()
-            .unwrap();
+        let output = self.prepare(args).output().unwrap();
         assert!(
             output.status.success(),
             "{}",

@@ -15,7 +15,16 @@ mod receiver;
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the stand-in"
+)]
+#[path = "../support/stripe/mod.rs"]
+mod stripe;
+
+mod backup;
 mod client;
+mod doctor;
 mod manager;
 mod openapi;
 #[allow(
@@ -28,5 +37,6 @@ mod reload;
 mod room;
 mod running;
 mod tls;
+mod upgrade;
 mod watched;
 mod webhooks;

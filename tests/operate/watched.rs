@@ -33,6 +33,16 @@ async fn numbers_are_for_this_machine_or_an_admin() {
     ] {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
+    let page = include_str!("../../docs/operating.md");
+    let served = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let served: Vec<_> = served.filter_map(|line| line.split(' ').next()).collect();
+    assert!(served.len() > 8, "{text}");
+    for name in served {
+        assert!(
+            page.contains(&format!("| `{name}")),
+            "{name} is not explained"
+        );
+    }
     // Through a proxy on this machine it is somebody else.
     let through = |key: Option<&str>| {
         let request = client

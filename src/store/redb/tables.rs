@@ -2,6 +2,7 @@
 //! absent in older ones; keys are chosen so that every list is one range of one table.
 
 use ::redb::{ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
+use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::store::StoreError;
@@ -9,15 +10,15 @@ use crate::store::StoreError;
 /// The version of the tables. Raised when an older program would misread them.
 ///
 /// 1 → 2: money from outside and words that can be deleted have tables and ledger entries of their own.
-const SCHEMA: u32 = 2;
+pub(crate) const SCHEMA: u32 = 2;
 
 /// A table of records by one id.
 pub(super) type Records = TableDefinition<'static, &'static str, &'static [u8]>;
 /// A set of ids.
 pub(super) type Set = TableDefinition<'static, &'static str, ()>;
 
-/// `schema` → little-endian u32.
-const META: Records = TableDefinition::new("meta");
+/// `schema` → little-endian u32; `restored` → RFC 3339.
+pub(super) const META: Records = TableDefinition::new("meta");
 /// Account id → account.
 pub(super) const ACCOUNTS: Records = TableDefinition::new("accounts");
 /// Account name → account id.
@@ -82,21 +83,24 @@ pub(super) const WEBHOOKS: TableDefinition<'_, (&str, u32), &[u8]> =
 pub(super) const WEBHOOKS_WAITING: TableDefinition<'_, (&str, u32), (i64, &str)> =
     TableDefinition::new("webhooks_waiting");
 
+/// All tables of records by one id, but [`META`].
+pub(super) const RECORDS: [Records; 10] = [
+    ACCOUNTS,
+    KEYS,
+    CALLS,
+    FEEDS,
+    EVENTS,
+    CHECKOUTS,
+    OFFERED,
+    PURCHASES,
+    REVERSALS,
+    WEBHOOK_SETTINGS,
+];
+
 /// Makes every table, so that readers never meet a missing one, and checks the version.
 pub(super) fn prepare(tx: &WriteTransaction) -> Result<(), StoreError> {
     let found = check_schema(tx)?;
-    for records in [
-        ACCOUNTS,
-        KEYS,
-        CALLS,
-        FEEDS,
-        EVENTS,
-        CHECKOUTS,
-        OFFERED,
-        PURCHASES,
-        REVERSALS,
-        WEBHOOK_SETTINGS,
-    ] {
+    for records in RECORDS {
         tx.open_table(records)?;
     }
     tx.open_table(ACCOUNT_NAMES)?;
@@ -152,6 +156,23 @@ pub(super) fn set_schema(tx: &WriteTransaction, version: u32) -> Result<(), Stor
     tx.open_table(META)?
         .insert("schema", version.to_le_bytes().as_slice())?;
     Ok(())
+}
+
+/// Notes when the database was restored from a backup.
+pub(super) fn set_restored(tx: &WriteTransaction, at: Timestamp) -> Result<(), StoreError> {
+    tx.open_table(META)?
+        .insert("restored", at.to_string().as_bytes())?;
+    Ok(())
+}
+
+/// Returns when the database was restored from a backup, if it was.
+pub(super) fn restored(tx: &ReadTransaction) -> Result<Option<Timestamp>, StoreError> {
+    let meta = tx.open_table(META)?;
+    let Some(bytes) = meta.get("restored")? else {
+        return Ok(None);
+    };
+    let at = std::str::from_utf8(bytes.value()).ok();
+    Ok(at.and_then(|at| at.parse().ok()))
 }
 
 /// Reads one record, within whichever kind of transaction opened the table.

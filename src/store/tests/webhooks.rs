@@ -215,3 +215,35 @@ fn what_is_delivered_is_forgotten_after_a_week_and_what_waits_is_not() {
     assert_eq!(events(&store, &waits.call.call_id).len(), 0);
     assert_eq!(store.count_waiting_webhooks().unwrap(), 2);
 }
+
+#[test]
+fn what_is_deleted_of_a_call_is_gone_from_the_spool_and_from_a_copy_made_later() {
+    let store = store();
+    let nopa = account(&store, "nopa");
+    let id = create(&store, &hooked(&nopa, 1));
+    answer(&store, &id);
+    complete(&store, &id);
+    assert_eq!(
+        (
+            events(&store, &id).len(),
+            store.count_waiting_webhooks().unwrap()
+        ),
+        (3, 3)
+    );
+    store.forget_call(&id, Forget::Words, at(70)).unwrap();
+    assert!(events(&store, &id).is_empty());
+    assert_eq!(store.count_waiting_webhooks().unwrap(), 0);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("copy.redb");
+    store.snapshot(&path).unwrap();
+    let copy = RedbStore::open(&path).unwrap();
+    assert!(events(&copy, &id).is_empty());
+    assert_eq!(copy.call(&id).unwrap(), store.call(&id).unwrap());
+    assert_eq!(
+        copy.ledger(&nopa.id).unwrap(),
+        store.ledger(&nopa.id).unwrap()
+    );
+    assert_eq!(copy.restored_at().unwrap(), None);
+    copy.set_restored(at(80)).unwrap();
+    assert_eq!(copy.restored_at().unwrap(), Some(at(80)));
+}

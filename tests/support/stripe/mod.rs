@@ -140,6 +140,7 @@ impl State {
         }
         match (asked.method.as_str(), asked.path.as_str()) {
             ("POST", "/v1/checkout/sessions") => self.create(asked),
+            ("GET", "/v1/checkout/sessions") => Ok(json!({"object": "list", "data": []})),
             ("GET", path) => {
                 let id = path.strip_prefix("/v1/checkout/sessions/");
                 let session = id.and_then(|id| self.sessions.get(id));
