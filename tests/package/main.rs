@@ -47,6 +47,11 @@ fn it_serves_calls_as_a_user_of_its_own_in_a_sandbox() {
         property(&machine, "StatusText"),
         "listening on http://127.0.0.1:8080"
     );
+    let link = machine.sh("journalctl -u agentphone -g sign-in -n 1");
+    assert!(
+        link.contains("http://127.0.0.1:8080/sign-in#link="),
+        "{link}"
+    );
     let owners = format!(
         "stat -c '%U:%G %a %n' /etc/agentphone {CONFIG} /var/lib/agentphone /var/lib/agentphone/secret"
     );
@@ -77,7 +82,11 @@ fn it_serves_calls_as_a_user_of_its_own_in_a_sandbox() {
         "test $(stat -c %s /var/lib/agentphone/recordings/{id}.wav) -gt 100000"
     ));
 
-    // Stopping lets a call say goodbye, so it needs the workers that hear; a call that was cut off would be "failed".
+    // Stopping lets a call say goodbye, so it needs the workers that hear; a call that was cut off would be "failed". The
+    // service manager would kill at once what it did not start itself, as a program that took over.
+    let before = property(&machine, "MainPID");
+    machine.as_user(&format!("agentphone upgrade --config {CONFIG}"));
+    assert_ne!(property(&machine, "MainPID"), before);
     let http = format!("curl -sS -H 'x-api-key: {key}' http://127.0.0.1:8080/api/v1/calls");
     let created = machine.sh(&format!(
         "{http} --json '{{\"to_phone_number\": \"+14155551234\", \"objective\": \"Book a table for 2 at 7pm\"}}'"
@@ -158,10 +167,23 @@ fn upgrading_loses_nothing_and_only_purging_deletes() {
     assert_eq!(version(), "0.0.9-1 installed");
     let before = property(&machine, "MainPID");
     let first = key(&machine);
-    let keys = || machine.as_user(&format!("agentphone keys list --config {CONFIG}"));
+    // Their ids; when they were used last changes.
+    let keys = || {
+        machine.as_user(&format!(
+            "agentphone keys list --config {CONFIG} | cut -d' ' -f1"
+        ))
+    };
     let known = keys();
 
-    // A configuration that nobody touched is renewed, and the new program runs.
+    // A configuration that nobody touched is renewed, and the new program runs. Meanwhile no request is refused, and the call
+    // that runs comes to its end.
+    let call = machine.start_as_user(&format!(
+        "agentphone call +14155551234 --objective 'Ask for the opening hours' --scenario opening-hours \
+         --key {first} --follow --json"
+    ));
+    let clients = machine.start_as_user(
+        "while [ ! -e /run/enough ]; do curl -sSf --max-time 60 http://127.0.0.1:8080/healthz >/dev/null; echo answered; done",
+    );
     install("agentphone");
     let current = format!("{}-1 installed", env!("CARGO_PKG_VERSION"));
     assert_eq!(version(), current);
@@ -169,8 +191,21 @@ fn upgrading_loses_nothing_and_only_purging_deletes() {
         machine.sh(&format!("grep max_concurrent {CONFIG}")),
         "#max_concurrent = 50"
     );
-    assert_ne!(property(&machine, "MainPID"), before);
-    assert_eq!(machine.sh("systemctl is-active agentphone"), "active");
+    let call: Value = serde_json::from_str(&call.end()).unwrap();
+    assert_eq!(call["data"]["outcome"], "achieved", "{call}");
+    machine.sh(&format!(
+        "timeout 30 bash -c 'until [ $(systemctl show --property MainPID --value agentphone) != {before} ] && \
+         [[ $(systemctl show --property StatusText --value agentphone) == listening* ]]; do sleep 0.1; done'; touch /run/enough"
+    ));
+    let answers = clients.end();
+    assert!(answers.lines().count() > 10, "{answers}");
+    let pid = property(&machine, "MainPID");
+    assert_eq!(
+        machine.sh(&format!(
+            "readlink /proc/{pid}/exe; systemctl is-active agentphone"
+        )),
+        "/usr/bin/agentphone\nactive"
+    );
     assert_eq!(keys(), known);
 
     // One that was edited stays, with the permissions that it was given.
