@@ -36,6 +36,7 @@ mod python;
 mod reload;
 mod room;
 mod running;
+mod stop;
 mod tls;
 mod upgrade;
 mod watched;
