@@ -36,8 +36,9 @@ fmt: ## Check the formatting
 lint: setup ## Clippy, warnings denied
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 
-bench: setup ## Time every stage of the sound path per 20 ms frame
+bench: setup ## Time every stage of the sound path per 20 ms frame, and what each fault of a service costs the callee
 	cargo bench --locked -p media
+	cargo bench --locked --bench services
 
 bench-audio: ## Gather recorded human voices for `agentphone bench` in target/bench-audio
 	@scripts/bench-audio

@@ -53,7 +53,7 @@ ring: 1 s
 wait 300 ms
 say "Nopa, good evening."
 until agent stops
-say "Seven is perfectly fine with us. Your name please?"
+say "Seven is perfectly fine with us and your name please"
 until agent stops
 wait 4 s
 hang up

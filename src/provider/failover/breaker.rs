@@ -114,11 +114,20 @@ impl Breaker {
     /// The service failed. A refused key, or a wish to be left alone, counts as enough failures; that it cannot do what
     /// one request wants says nothing about it.
     pub fn failed(&self, error: &ProviderError) {
-        let hopeless = match error.kind() {
-            ProviderErrorKind::Unsupported => return,
-            ProviderErrorKind::Auth => true,
-            _ => error.wait().is_some(),
-        };
+        match error.kind() {
+            ProviderErrorKind::Unsupported => {}
+            ProviderErrorKind::Auth => self.fail(error, true),
+            _ => self.fail(error, error.wait().is_some()),
+        }
+    }
+
+    /// The service broke off what it had begun. That counts as enough failures: the callee has heard half a sentence, and the
+    /// next half is not to be left to chance.
+    pub fn broke_off(&self, error: &ProviderError) {
+        self.fail(error, true);
+    }
+
+    fn fail(&self, error: &ProviderError, hopeless: bool) {
         let mut state = self.state();
         let pause = match *state {
             State::Closed { failures } if !hopeless && failures + 1 < self.settings.failures => {

@@ -315,6 +315,8 @@ mod thinks {
         let events = reply(&thinking).await;
         assert_eq!(texts(&events), ["first"]);
         assert!(matches!(events.last(), Some(LlmEvent::Failed(_))));
+        // Nor is the rest of it left to who broke off.
+        assert_eq!(texts(&reply(&thinking).await), ["second"]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,7 +1,7 @@
 //! Several language models as one: who gives no text in time, or fails before its first, is replaced by the next.
 //!
 //! Once a reply has begun it is that model's: what was said cannot be said again by another. A failure after that is
-//! passed on, and the breaker remembers it for the next reply. Dropping the receiver drops the model's.
+//! passed on, and the next reply is asked of another for a while. Dropping the receiver drops the model's.
 
 use std::sync::Arc;
 
@@ -195,7 +195,7 @@ impl Asking {
         let mut ended = self.events.send(LlmEvent::Served(served)).await.is_err();
         while let (Some(event), false) = (next, ended) {
             match &event {
-                LlmEvent::Failed(error) => model.breaker.failed(error),
+                LlmEvent::Failed(error) => model.breaker.broke_off(error),
                 LlmEvent::Done => model.breaker.succeeded(),
                 _ => {}
             }
@@ -208,7 +208,7 @@ impl Asking {
         }
         if !ended {
             let error = closed(name);
-            model.breaker.failed(&error);
+            model.breaker.broke_off(&error);
             let _ = self.events.send(LlmEvent::Failed(error)).await;
         }
         Reply::Given
