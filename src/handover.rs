@@ -137,6 +137,8 @@ pub struct Predecessor {
     stream: UnixStream,
     pid: u32,
     version: String,
+    /// Whether it has said that this process is not wanted.
+    dismissed: bool,
 }
 
 /// How the wait for the older process ended.
@@ -192,6 +194,7 @@ impl Predecessor {
             stream,
             pid: offer.pid,
             version: offer.version,
+            dismissed: false,
         };
         Ok((this, listener))
     }
@@ -205,9 +208,16 @@ impl Predecessor {
     /// Waits until it is gone, or says that this process is not wanted. Cancel safe.
     pub async fn left(&mut self) -> Left {
         let mut byte = [0];
-        match self.stream.read(&mut byte).await {
-            Ok(read) if read > 0 => Left::Dismissed,
-            _ => Left::Gone,
+        loop {
+            match self.stream.read(&mut byte).await {
+                Ok(read) if read > 0 && !self.dismissed => {
+                    self.dismissed = true;
+                    return Left::Dismissed;
+                }
+                // The rest of the word.
+                Ok(read) if read > 0 => {}
+                _ => return Left::Gone,
+            }
         }
     }
 }
@@ -315,6 +325,7 @@ mod tests {
             stream: new,
             pid: 1,
             version: String::new(),
+            dismissed: false,
         };
         assert!(
             clock::timeout(Duration::from_millis(50), predecessor.left())

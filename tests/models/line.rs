@@ -80,6 +80,7 @@ fn new_key(home: &Path, env: &[(&str, &str)]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_on_the_line_are_heard_and_not_carried_out() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let server = StandIn::obeying(openai::RULES, obey).await;
     let home = tempfile::tempdir().expect("a folder");
     let scenario = home.path().join("orders.scenario");

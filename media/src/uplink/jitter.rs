@@ -7,8 +7,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{conceal::Conceal, delay::Delay, noise::ComfortNoise, ordered::Ordered};
-use crate::{Codec, FRAME, Law, Packet, wire_time};
+use super::{
+    conceal::Conceal,
+    delay::Delay,
+    noise::ComfortNoise,
+    ordered::{Decoding, Ordered},
+};
+use crate::{Codec, FRAME, Packet, wire_time};
 
 /// Samples in the ring: 512 ms.
 const RING: usize = 4096;
@@ -117,24 +122,6 @@ pub(crate) struct Jitter {
     /// For how many ticks the delay was too long, and by how much at least.
     long: (u32, i64),
     stats: JitterStats,
-}
-
-/// How packets become samples.
-#[derive(Debug)]
-enum Decoding {
-    /// At once, byte by byte.
-    AtOnce(Law),
-    /// In order.
-    InOrder(Box<Ordered>),
-}
-
-impl Decoding {
-    fn of(codec: Codec) -> Self {
-        match codec.law() {
-            Some(law) => Self::AtOnce(law),
-            None => Self::InOrder(Box::new(Ordered::new(codec))),
-        }
-    }
 }
 
 impl Jitter {
@@ -252,7 +239,7 @@ impl Jitter {
         if drop > 0 && self.read_shortened(frame, drop) {
             return Pulled::Real;
         }
-        self.read(frame)
+        self.read(frame, excess)
     }
 
     /// Begins anew with `packet`, as if it were the first.
@@ -358,8 +345,7 @@ impl Jitter {
             self.conceal.real(frame);
             return Pulled::Real;
         }
-        let longest = in_samples(self.config.longest).min(MAX_HELD);
-        if self.held < longest && excess < longest {
+        if self.may_wait(excess) {
             self.held += FRAME as i64;
         } else {
             self.play += FRAME as i64;
@@ -391,11 +377,15 @@ impl Jitter {
         if excess > in_samples(self.config.longest).min(MAX_HELD) + self.delay.target() {
             return excess;
         }
-        if excess <= SLACK {
+        // What is left when this frame is played. A packet that comes just after the tick one time and just before it another
+        // leaves nothing every other time, however long its sound is kept.
+        let spare = self.end - self.play - FRAME as i64;
+        if excess.min(spare) <= SLACK {
             self.long = (0, i64::MAX);
             return 0;
         }
-        self.long = (self.long.0.saturating_add(1), self.long.1.min(excess));
+        let surplus = self.long.1.min(excess).min(spare);
+        self.long = (self.long.0.saturating_add(1), surplus);
         if !quiet || self.long.0 < PATIENCE {
             return 0;
         }
@@ -427,8 +417,14 @@ impl Jitter {
         true
     }
 
+    /// Whether sound that is not there yet is waited for.
+    fn may_wait(&self, excess: i64) -> bool {
+        let longest = in_samples(self.config.longest).min(MAX_HELD);
+        self.held < longest && excess < longest
+    }
+
     /// Plays the next frame, made up where sound is missing.
-    fn read(&mut self, frame: &mut [i16; FRAME]) -> Pulled {
+    fn read(&mut self, frame: &mut [i16; FRAME], excess: i64) -> Pulled {
         let mut lost = false;
         let mut done = 0;
         while done < FRAME {
@@ -451,7 +447,14 @@ impl Jitter {
             }
             done += count;
         }
-        self.skip_to(self.play + FRAME as i64);
+        // What is missing at the end may still come; it is waited for as if there was nothing at all.
+        let missing = self.play + FRAME as i64 - self.end;
+        if missing > 0 && self.may_wait(excess) {
+            self.held += missing;
+            self.skip_to(self.end);
+        } else {
+            self.skip_to(self.play + FRAME as i64);
+        }
         if lost {
             self.stats.concealed += 1;
             Pulled::Concealed

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 
 use super::jitter::Origin;
 use crate::{
-    Codec, FRAME, Packet, g722,
+    Codec, FRAME, Law, Packet, g722,
     opus::{self, LONGEST},
 };
 
@@ -15,6 +15,24 @@ use crate::{
 const MOST: usize = 52;
 /// Gaps longer than this are not mended by the decoder: 60 ms.
 const LONGEST_GAP: i64 = 3 * FRAME as i64;
+
+/// How packets become samples.
+#[derive(Debug)]
+pub(super) enum Decoding {
+    /// At once, byte by byte.
+    AtOnce(Law),
+    /// In order.
+    InOrder(Box<Ordered>),
+}
+
+impl Decoding {
+    pub(super) fn of(codec: Codec) -> Self {
+        match codec.law() {
+            Some(law) => Self::AtOnce(law),
+            None => Self::InOrder(Box::new(Ordered::new(codec))),
+        }
+    }
+}
 
 #[derive(Debug)]
 enum Decoder {

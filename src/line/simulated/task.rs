@@ -156,9 +156,9 @@ impl Talk {
     async fn run(mut self) {
         let mut ticker = clock::ticker(FRAME_TIME);
         let mut line = Line::Open;
+        let events = self.events.clone();
         while line == Line::Open {
             let arrival = self.back.next_arrival();
-            let events = self.events.clone();
             // The tick comes first, so that no flood of commands can hold the sound up.
             line = tokio::select! {
                 biased;
