@@ -2,17 +2,12 @@
 //!
 //! It keeps *samples*, placed by timestamp in a ring of half a second, so packets of any length, doubled, swapped or
 //! overlapping need no special case, and a flood cannot grow it. Packets of codecs that remember are decoded when their
-//! time has come (see [`Ordered`]); their places are taken before. The delay follows the network (see [`Delay`]):
+//! time has come (see [`super::ordered`]); their places are taken before. The delay follows the network (see [`Delay`]):
 //! it grows by waiting when nothing is there, and shrinks by leaving out sound in quiet moments.
 
 use std::time::{Duration, Instant};
 
-use super::{
-    conceal::Conceal,
-    delay::Delay,
-    noise::ComfortNoise,
-    ordered::{Decoding, Ordered},
-};
+use super::{conceal::Conceal, delay::Delay, noise::ComfortNoise, ordered::Decoding};
 use crate::{Codec, FRAME, Packet, wire_time};
 
 /// Samples in the ring: 512 ms.
