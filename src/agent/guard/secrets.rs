@@ -11,7 +11,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use super::{
@@ -69,12 +69,12 @@ impl Text {
 const KEPT: usize = 32;
 
 /// Returns the program's own instructions as texts, forwards and backwards. They are the same for most calls and the longest
-/// that is looked for, so calls share them.
+/// that is looked for, so calls share them. Nobody waits for another call here: who finds it taken makes its own.
 fn instructions(fixed: &str) -> Vec<Arc<Text>> {
     static TEXTS: LazyLock<Mutex<HashMap<String, Vec<Arc<Text>>>>> = LazyLock::new(Mutex::default);
-    let mut kept = TEXTS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(texts) = kept.get(fixed) {
-        return texts.clone();
+    let kept = || TEXTS.try_lock().ok();
+    if let Some(texts) = kept().and_then(|kept| kept.get(fixed).cloned()) {
+        return texts;
     }
     let reversed: String = bare(fixed).chars().rev().collect();
     let texts = [fixed, &reversed].into_iter();
@@ -82,7 +82,9 @@ fn instructions(fixed: &str) -> Vec<Arc<Text>> {
         .filter_map(|text| Text::new(text, FIXED_LIMIT))
         .map(Arc::new)
         .collect();
-    if kept.len() < KEPT {
+    if let Some(mut kept) = kept()
+        && kept.len() < KEPT
+    {
         kept.insert(fixed.to_owned(), texts.clone());
     }
     texts
