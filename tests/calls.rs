@@ -15,32 +15,8 @@ use agentphone::{
 };
 use call::Tool;
 use protocol::{control::Event, rest};
-use support::Setup;
+use support::{Setup, polite};
 use tokio::sync::mpsc;
-
-const POLITE: &str = r#"
-ring: 1 s
----
-wait 400 ms
-say "Nopa, good evening."
-until agent stops
-say "Yes, that works. You are all set."
-until agent stops
-wait 10 s
-hang up
-"#;
-
-fn polite() -> Setup {
-    Setup {
-        scenario: POLITE,
-        heard: vec!["nopa good evening", "yes that works you are all set"],
-        replies: vec![
-            ScriptedReply::text("Hi, I would like a table for two at seven, please."),
-            ScriptedReply::tool("Thank you very much. Goodbye.", Tool::HangUp),
-        ],
-        ..Setup::default()
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn a_call_from_ringing_to_goodbye() {

@@ -16,19 +16,10 @@ use reqwest::Method;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::{client::Client, support::Setup};
-
-const POLITE: &str = r#"
-ring: 1 s
----
-wait 400 ms
-say "Nopa, good evening."
-until agent stops
-say "Yes, that works. You are all set."
-until agent stops
-wait 10 s
-hang up
-"#;
+use crate::{
+    client::Client,
+    support::{POLITE, Setup},
+};
 
 fn replies(name: &str) -> Vec<ScriptedReply> {
     vec![

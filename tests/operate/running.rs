@@ -1,37 +1,9 @@
 //! A disk that fills up while a call runs, on virtual time.
 
-use agentphone::{
-    provider::scripted::ScriptedReply,
-    watch::{self, room::Room},
-};
-use call::Tool;
+use agentphone::watch::{self, room::Room};
 use protocol::{control::Event, rest};
 
-use crate::support::Setup;
-
-const POLITE: &str = r#"
-ring: 1 s
----
-wait 400 ms
-say "Nopa, good evening."
-until agent stops
-say "Yes, that works. You are all set."
-until agent stops
-wait 10 s
-hang up
-"#;
-
-fn polite() -> Setup {
-    Setup {
-        scenario: POLITE,
-        heard: vec!["nopa good evening", "yes that works you are all set"],
-        replies: vec![
-            ScriptedReply::text("Hi, I would like a table for two at seven, please."),
-            ScriptedReply::tool("Thank you very much. Goodbye.", Tool::HangUp),
-        ],
-        ..Setup::default()
-    }
-}
+use crate::support::{Setup, polite};
 
 #[tokio::test(start_paused = true)]
 async fn without_room_a_running_call_goes_on_and_a_new_one_is_refused() {

@@ -17,8 +17,35 @@ use agentphone::{
     supervisor::{Caller, CreateAnswer, Parts, Policy, Settings, Supervisor},
     watch::{Watch, room::Room},
 };
+use call::Tool;
 use protocol::{control, ids::CallId, rest};
 use tempfile::TempDir;
+
+/// A callee who is glad about the call.
+pub(crate) const POLITE: &str = r#"
+ring: 1 s
+---
+wait 400 ms
+say "Nopa, good evening."
+until agent stops
+say "Yes, that works. You are all set."
+until agent stops
+wait 10 s
+hang up
+"#;
+
+/// A whole conversation with that callee: the agent asks for a table, gets it, and hangs up.
+pub(crate) fn polite() -> Setup {
+    Setup {
+        scenario: POLITE,
+        heard: vec!["nopa good evening", "yes that works you are all set"],
+        replies: vec![
+            ScriptedReply::text("Hi, I would like a table for two at seven, please."),
+            ScriptedReply::tool("Thank you very much. Goodbye.", Tool::HangUp),
+        ],
+        ..Setup::default()
+    }
+}
 
 /// What a test may choose; everything else is the same for all.
 pub(crate) struct Setup {
