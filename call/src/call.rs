@@ -94,6 +94,10 @@ pub struct Call {
     last_turn: Instant,
     /// Completed callee turns.
     callee_turns: u32,
+    /// When the callee had last heard the agent out.
+    heard_out: Option<Instant>,
+    /// Whether the callee has answered what the agent said: machines do not.
+    conversed: bool,
     failures: Failures,
     wordless: Wordless,
     unanswered: Unanswered,
@@ -213,6 +217,8 @@ impl Call {
             mailbox: false,
             last_turn: now,
             callee_turns: 0,
+            heard_out: None,
+            conversed: false,
             failures: Failures::default(),
             wordless: Wordless::default(),
             unanswered: Unanswered::default(),

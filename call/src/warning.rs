@@ -14,6 +14,9 @@ pub(crate) const RECOGNISER_FAILED: &str = "Speech recognition failed.";
 pub(crate) const WORDS_LATE: &str = "Speech recognition did not answer in time.";
 /// The guard kept words from being spoken.
 pub const WITHHELD: &str = "The agent was about to say something private; it was not said.";
+/// The carrier took the callee for a machine when a conversation was under way.
+pub(crate) const LATE_VERDICT: &str =
+    "The carrier takes the callee for a machine; the conversation goes on.";
 /// A fax machine answered.
 pub(crate) const FAX: &str = "A fax machine answered the call.";
 
@@ -25,6 +28,7 @@ pub(crate) const ALL: &[&str] = &[
     CLAUSE_UNSPOKEN,
     RECOGNISER_FAILED,
     WORDS_LATE,
+    LATE_VERDICT,
     FAX,
     WITHHELD,
 ];

@@ -31,6 +31,9 @@ pub(super) struct Command {
     /// More context for the agent
     #[arg(long, value_name = "TEXT")]
     instructions: Option<String>,
+    /// The number to call from, one of those that the server has; its first one when not given
+    #[arg(long, value_name = "NUMBER", visible_alias = "from")]
+    from_phone_number: Option<String>,
     /// Which line to use, like simulated; the server's default when not given
     #[arg(long, value_name = "LINE")]
     line: Option<String>,
@@ -64,6 +67,7 @@ impl Command {
             ("website", self.website.as_ref()),
             ("language", self.language.as_ref()),
             ("instructions", self.instructions.as_ref()),
+            ("from_phone_number", self.from_phone_number.as_ref()),
             ("line", self.line.as_ref()),
             ("scenario", self.scenario.as_ref()),
             ("callee_audio", audio.as_ref()),

@@ -175,8 +175,13 @@ pub(crate) fn frames_dropped(recogniser: u64, line: u64) {
     counter!("agentphone_dropped_frames_total", "to" => "line").increment(line);
 }
 
+/// Something that came from a carrier, or in its name, was refused or passed over, and why.
+pub(crate) fn line_refused(line: &'static str, reason: &'static str) {
+    counter!("agentphone_line_refused_total", "line" => line, "reason" => reason).increment(1);
+}
+
 /// What each number is, as Prometheus shows it. `docs/operating.md` says more; a test keeps the two together.
-const DESCRIPTIONS: [(&str, &str); 19] = [
+const DESCRIPTIONS: [(&str, &str); 20] = [
     ("agentphone_calls", "Calls that have not ended, by state"),
     (
         "agentphone_calls_created_total",
@@ -209,6 +214,10 @@ const DESCRIPTIONS: [(&str, &str); 19] = [
     (
         "agentphone_dropped_frames_total",
         "Frames that were lost, by who did not keep up",
+    ),
+    (
+        "agentphone_line_refused_total",
+        "What came from a carrier or in its name and was refused, by line and reason",
     ),
     (
         "agentphone_provider_errors_total",

@@ -201,6 +201,24 @@ async fn a_machine_is_known_by_the_carrier_too() {
     assert_eq!(made.field("AsyncAmd"), Some("true"));
 }
 
+/// Asynchronous detection may take half a minute. Whoever has answered the agent by then is no machine.
+#[tokio::test(start_paused = true)]
+async fn a_late_verdict_does_not_end_a_conversation() {
+    let rig = Rig::with(|options| options.machine_detection = true);
+    let plan = Plan {
+        answered_by: Some((ms(6_800), "machine_start")),
+        ..Plan::answers(polite())
+    };
+    let (call, events) = rig.call(plan, booking()).await;
+    assert_eq!(call.end_reason, Some(EndReason::AgentHungUp), "{call:?}");
+    assert_eq!(call.answered_by, Some(AnsweredBy::Human));
+    assert_eq!(call.turns.len(), 4, "{:?}", call.turns);
+    assert!(
+        events.iter().any(|event| matches!(&event.event, Event::Warning { message } if message.contains("machine"))),
+        "the verdict came in time to be wrong"
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_call_is_canceled_while_it_rings_and_in_conversation() {
     for ring in [ms(10_000), ms(1_000)] {
@@ -252,6 +270,24 @@ async fn the_longest_duration_ends_with_a_goodbye() {
     let last = call.turns.iter().rev().find(agent).expect("turns");
     assert_eq!(last.text, goodbye);
     assert!(call.duration_seconds <= Some(20));
+    // Nothing of it is taken back, and all of it comes out of the earpiece.
+    let seen = rig.standin.report(TO).seen;
+    let clear = seen.iter().rposition(|(_, seen)| *seen == Seen::Clear);
+    let sent: usize = seen[clear.map_or(0, |at| at + 1)..]
+        .iter()
+        .map(|(_, seen)| {
+            if let Seen::Media(length) = seen {
+                *length
+            } else {
+                0
+            }
+        })
+        .sum();
+    let spoken: usize = goodbye
+        .split_whitespace()
+        .map(|word| word.len() * 50 + 40)
+        .sum();
+    assert!(sent / 8 + 100 >= spoken, "{} {spoken}", sent / 8);
     assert_eq!(rig.standin.calls()[0].field("TimeLimit"), Some("140"));
 }
 
@@ -341,15 +377,15 @@ async fn a_transfer_is_the_carriers_to_make() {
 
 /// The stand-in's sockets are in memory, so this is about us alone.
 #[tokio::test(start_paused = true)]
-async fn fifty_calls_at_once_do_not_mix() {
+async fn a_hundred_calls_at_once_do_not_mix() {
     let rig = Rig::new();
     let engine = rig.engine(Setup {
-        max_concurrent: 50,
-        credits: 50,
+        max_concurrent: 100,
+        credits: 100,
         ..booking()
     });
     let mut ids = Vec::new();
-    for n in 0..50 {
+    for n in 0..100 {
         let to = format!("+1415555{:04}", 2000 + n);
         let steps = vec![Step::Say(2), Step::Quiet, Step::HangUp];
         rig.standin.plan(&to, Plan::answers(steps));

@@ -25,6 +25,7 @@ mod bad_input;
 mod calls;
 mod dialing;
 mod incoming;
+mod lookalikes;
 mod network;
 mod playout;
 mod referee;

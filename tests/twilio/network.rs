@@ -18,7 +18,7 @@ struct Program {
     standin: StandIn,
     key: String,
     client: reqwest::Client,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 /// The environment that configures the line for a stand-in at `api`.
@@ -72,7 +72,7 @@ impl Program {
                 .trim()
                 .to_owned(),
             client,
-            _home: home,
+            home,
         }
     }
 
@@ -96,6 +96,19 @@ impl Program {
             .as_str()
             .expect("a call")
             .to_owned()
+    }
+
+    /// Makes a call by the command line, from a number.
+    async fn call_from(&self, from: &str, to: &str) -> std::process::Output {
+        let env = [
+            ("AGENTPHONE_URL", self.process.url.as_str()),
+            ("AGENTPHONE_KEY", self.key.as_str()),
+        ];
+        let mut command = program(self.home.path(), &env);
+        command.args(["call", to, "--objective", "Ask", "--json"]);
+        command.args(["--from-phone-number", from]);
+        let run = tokio::task::spawn_blocking(move || command.output());
+        run.await.expect("it ends").expect("it runs")
     }
 
     async fn ended(&self, id: &str) -> Value {
@@ -169,6 +182,16 @@ async fn calls_over_real_sockets() {
     );
     let call = program.ended(&busy).await;
     assert_eq!(call["failure"]["reason"], "busy", "{call}");
+    let made = program.call_from(FROM, "+14155551002").await;
+    let made: Value = serde_json::from_slice(&made.stdout).expect("JSON");
+    let id = made["data"]["call_id"].as_str().expect("a call");
+    let call = program.ended(id).await;
+    assert_eq!(call["from_phone_number"], FROM, "{call}");
+    assert_eq!(call["failure"]["reason"], "busy", "{call}");
+    let refused = program.call_from("+14155559999", "+14155551002").await;
+    assert!(!refused.status.success());
+    let why = String::from_utf8_lossy(&refused.stdout).into_owned();
+    assert!(why.contains("from_phone_number"), "{why}");
     let call = program.ended(&breaks).await;
     assert_eq!(call["failure"]["reason"], "media_lost", "{call}");
     let path = format!("/calls/{unreached}/cancel?mode=now");
@@ -205,6 +228,15 @@ async fn calls_over_real_sockets() {
     let closed = socket.next().await;
     assert!(matches!(closed, Some(Ok(Message::Close(_)))), "{closed:?}");
     program.standin.settled().await;
+    let metrics = format!("{}/metrics", program.process.url);
+    let numbers = program.client.get(metrics).send().await.expect("an answer");
+    let numbers = numbers.text().await.expect("text");
+    for (reason, least) in [("forged", 2), ("bad_streams", 1)] {
+        let name = format!("agentphone_line_refused_total{{line=\"twilio\",reason=\"{reason}\"}} ");
+        let count = numbers.lines().find_map(|line| line.strip_prefix(&name));
+        let count: u64 = count.expect(&name).parse().expect("a number");
+        assert!(count >= least, "{reason} {count}");
+    }
 }
 
 /// Without a server of its own running, `doctor` starts one for the way back.

@@ -262,6 +262,7 @@ impl Call {
         let speaking = self.voice.is_some_and(|voice| !voice.echo) && base.is_none();
         let ended = if speaking { self.now } else { turn.last_sound };
         self.callee_turns = self.callee_turns.saturating_add(1);
+        self.conversed |= self.answers(&turn);
         self.history.push_callee(&text);
         self.on_callee_turn(&text);
         self.idle_since = self.now;
@@ -276,6 +277,12 @@ impl Call {
             },
             out,
         );
+    }
+
+    /// Whether the callee has heard the agent out before these words.
+    pub(super) fn answers(&self, turn: &CalleeTurn) -> bool {
+        let after = |heard| turn.started >= heard && !turn.text().is_empty();
+        self.heard_out.is_some_and(after)
     }
 
     /// Puts a turn into the transcript. Turns that overlap are told in the order of their ends; none is said to

@@ -30,7 +30,18 @@ impl Call {
             }
             LineEvent::HungUp => self.end(End::CalleeHungUp, out),
             LineEvent::Failed(failure) => self.end(End::Failed(failure), out),
-            LineEvent::AnsweredBy(who) => self.on_answered_by(who, out),
+            LineEvent::AnsweredBy(who) => self.on_carriers_verdict(who, out),
+        }
+    }
+
+    /// The carrier says who answered. It may take half a minute for that; by then we know better, and a conversation
+    /// under way is none with a machine.
+    fn on_carriers_verdict(&mut self, who: AnsweredBy, out: &mut Vec<Action>) {
+        let answers = self.turn.as_ref().is_some_and(|turn| self.answers(turn));
+        if who == AnsweredBy::Voicemail && (self.conversed || answers) {
+            out.push(Action::Publish(Note::Warning(warning::LATE_VERDICT)));
+        } else if who == AnsweredBy::Voicemail || self.answered_by == AnsweredBy::Unknown {
+            self.on_answered_by(who, out);
         }
     }
 

@@ -437,6 +437,9 @@ impl Call {
             self.failures.model = 0;
         }
         self.record(&reply, false, out);
+        if matches!(reply.purpose, Purpose::Answer | Purpose::Opening) {
+            self.heard_out = reply.ledger.last_heard().or(self.heard_out);
+        }
         self.hear_murmur();
         self.idle_since = self.now;
         match reply.purpose {

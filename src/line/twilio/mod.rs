@@ -57,7 +57,7 @@ const EVENTS: usize = 64;
 /// Commands on their way to the carrier: more than a start of speech holds. When full, the driver drops packets.
 const COMMANDS: usize = 64;
 /// Incoming calls that wait to be taken; further ones find the line engaged.
-const INCOMING: usize = 16;
+const INCOMING: usize = 256;
 /// From leaving us to the callee's ear: the way to the carrier, its buffer, the telephone network.
 const PLAYOUT_DELAY: Duration = Duration::from_millis(150);
 /// How much longer than the longest conversation the carrier lets a call go on, behind our own limit.

@@ -1,7 +1,7 @@
 //! The conversation's sound: from the carrier's stream to the driver, and back.
 //!
 //! Sound that waits here for a slow network is thrown away by a clear, as the carrier throws away what it has. What
-//! arrives is cut into packets of 20 ms; when the driver does not keep up, the oldest are dropped. A stream that
+//! arrives is cut into packets of 20 ms, whatever number of milliseconds a frame has; when the driver does not keep up, the oldest are dropped. A stream that
 //! says `stop` has ended with the call; one that ends without is broken.
 
 use std::{
@@ -35,6 +35,8 @@ use crate::{
 
 /// Packets that wait for the driver here; beyond that the oldest is dropped.
 const MOST_WAITING: usize = 50;
+/// A millisecond of G.711, in bytes. Carriers send 20 of them in a frame, some any number.
+const MILLISECOND: usize = media::FRAME / 20;
 /// Messages that wait for the network; the driver sends no more than about half as many without an answer.
 const MOST_OUTGOING: usize = 1_024;
 /// Messages handed to the network at a time: what a clear cannot take back any more.
@@ -266,8 +268,11 @@ impl Talk {
         }
         match frame.message {
             Said::Media(media) => {
-                if media.sound.len() != media::FRAME {
+                if !media.sound.len().is_multiple_of(MILLISECOND) {
+                    // No carrier cuts there: something was lost on the way, or it is no sound.
+                    self.refused += 1;
                     self.shared.tally.odd_frames.add();
+                    return None;
                 }
                 let (waiting, most) = (&mut self.waiting, MOST_WAITING);
                 self.packets.push(media.chunk, &media.sound, |packet| {

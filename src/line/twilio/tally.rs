@@ -1,6 +1,8 @@
-//! What was refused and why, in numbers: since the start for the whole line.
+//! What was refused and why, in numbers: since the start for the whole line, and at `/metrics`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::watch;
 
 macro_rules! counts {
     ($($(#[$meta:meta])* $name:ident,)*) => {
@@ -11,9 +13,15 @@ macro_rules! counts {
         }
 
         /// The counters themselves.
-        #[derive(Debug, Default)]
+        #[derive(Debug)]
         pub(super) struct Tally {
             $(pub(super) $name: Counter,)*
+        }
+
+        impl Default for Tally {
+            fn default() -> Self {
+                Self { $($name: Counter { reason: stringify!($name), count: AtomicU64::new(0) },)* }
+            }
         }
 
         impl Tally {
@@ -42,23 +50,27 @@ counts! {
     unreadable,
     /// Messages of streams whose event is not known.
     unknown_events,
-    /// Frames of sound that were not 20 ms long; their sound was used.
+    /// Frames of sound of a length that is no whole millisecond.
     odd_frames,
     /// Messages of a stream that named another stream.
     foreign,
 }
 
 /// One number that only rises.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+#[derive(Debug)]
+pub(super) struct Counter {
+    reason: &'static str,
+    count: AtomicU64,
+}
 
 impl Counter {
     /// Counts one more.
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        watch::line_refused(super::NAME, self.reason);
     }
 
     fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.count.load(Ordering::Relaxed)
     }
 }

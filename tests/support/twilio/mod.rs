@@ -5,6 +5,7 @@
 //! under test in memory, so that whole calls run on virtual time, or over sockets. `StandIn::plan` says how a number
 //! reacts; `StandIn::report` what its telephone heard.
 
+pub(crate) mod carrier;
 pub(crate) mod phone;
 pub(crate) mod reach;
 pub(crate) mod rest;
@@ -21,6 +22,7 @@ use agentphone::driver::clock;
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    carrier::Carrier,
     phone::{Phone, Report, Step},
     reach::Reach,
 };
@@ -47,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) unruly: bool,
     /// Bytes that the way from the server to the telephone holds.
     pub(crate) pipe: usize,
+    /// Whose network it is in.
+    pub(crate) carrier: Carrier,
 }
 
 impl Default for Plan {
@@ -60,6 +64,7 @@ impl Default for Plan {
             marks: true,
             unruly: false,
             pipe: 64 * 1024,
+            carrier: Carrier::Twilio,
         }
     }
 }
@@ -101,6 +106,7 @@ pub(crate) enum Trouble {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) sid: String,
+    pub(crate) carrier: Carrier,
     pub(crate) to: String,
     pub(crate) from: String,
     pub(crate) status: &'static str,
@@ -182,8 +188,10 @@ impl StandIn {
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
         let mut state = self.state();
+        let plan = state.plans.get(&field("To")).cloned().unwrap_or_default();
         let call = Call {
-            sid: format!("CA{:032x}", state.calls.len() + 1),
+            sid: plan.carrier.call(state.calls.len() + 1),
+            carrier: plan.carrier,
             to: field("To"),
             from: field("From"),
             status: "queued",
@@ -194,7 +202,6 @@ impl StandIn {
             ended: CancellationToken::new(),
         };
         state.calls.push(call.clone());
-        let plan = state.plans.get(&call.to).cloned().unwrap_or_default();
         drop(state);
         let (this, happening) = (self.clone(), call.clone());
         tokio::spawn(async move { this.happen(happening, plan).await });
@@ -261,7 +268,8 @@ impl StandIn {
                 (plan.answered_by, call.field("AsyncAmdStatusCallback"))
             {
                 clock::sleep(after).await;
-                self.callback(
+                self.callback_as(
+                    call.carrier,
                     url,
                     &[
                         ("CallSid", &call.sid),
@@ -286,7 +294,11 @@ impl StandIn {
         let stream = rest::stream_of(twiml).expect("a stream");
         let reach = self.state().reach.clone().expect("a way to the server");
         let signature = sign(&stream.url, &[]);
-        let socket = match reach.open(&stream.url, &signature, plan.pipe).await {
+        let header = plan.carrier.header();
+        let socket = match reach
+            .open_as(header, &stream.url, &signature, plan.pipe)
+            .await
+        {
             Ok(socket) => socket,
             Err(status) => {
                 call.report.lock().expect("a report").refused = Some(status);
@@ -297,7 +309,7 @@ impl StandIn {
                     ("StreamEvent", "stream-error"),
                     ("StreamError", "31920"),
                 ];
-                self.callback(&url, &fields).await;
+                self.callback_as(plan.carrier, &url, &fields).await;
                 return;
             }
         };
@@ -307,12 +319,23 @@ impl StandIn {
 
     /// Sends a signed callback and notes its answer.
     pub(crate) async fn callback(&self, url: &str, fields: &[(&str, &str)]) -> (u16, String) {
+        self.callback_as(Carrier::Twilio, url, fields).await
+    }
+
+    /// Sends a callback as a carrier signs it, and notes its answer.
+    async fn callback_as(
+        &self,
+        carrier: Carrier,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> (u16, String) {
         let form: Vec<_> = fields
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
         let reach = self.state().reach.clone().expect("a way to the server");
-        let answer = reach.post(url, &form, Some(&sign(url, &form))).await;
+        let signature = (carrier.header(), sign(url, &form));
+        let answer = reach.post_as(&signature, url, &form).await;
         self.state().answers.push((url.to_owned(), answer.0));
         answer
     }
@@ -341,6 +364,7 @@ impl StandIn {
         }
         let call = Call {
             sid: sid.clone(),
+            carrier: Carrier::Twilio,
             to: to.to_owned(),
             from: from.to_owned(),
             status: "in-progress",
@@ -430,7 +454,9 @@ impl Callbacks {
             ("CalledCity", ""),
         ];
         fields.extend(more);
-        self.standin.callback(url, &fields).await;
+        self.standin
+            .callback_as(self.call.carrier, url, &fields)
+            .await;
     }
 }
 

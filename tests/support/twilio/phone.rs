@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    ACCOUNT, Plan,
+    Plan,
+    carrier::Carrier,
     reach::Socket,
     sound::{FRAME, encode, sounds},
 };
@@ -97,9 +98,12 @@ enum Item {
 
 /// See the module's documentation.
 pub(crate) struct Phone {
+    carrier: Carrier,
     sid: String,
     stream: String,
     parameters: Value,
+    /// A frame of a carrier without order that the next one overtakes.
+    late: Option<Value>,
     hold: Duration,
     marks: bool,
     report: Arc<Mutex<Report>>,
@@ -128,8 +132,10 @@ impl Phone {
             .map(|(name, value)| (name.clone(), value.as_str().into()))
             .collect();
         Self {
+            carrier: plan.carrier,
             sid: sid.to_owned(),
-            stream: sid.replacen("CA", "MZ", 1),
+            stream: plan.carrier.stream_of(sid),
+            late: None,
             parameters: parameters.into(),
             hold: plan.hold,
             marks: plan.marks,
@@ -150,21 +156,19 @@ impl Phone {
         note(&mut self.report.lock().expect("a report"));
     }
 
-    fn number(&mut self) -> String {
+    /// Returns the next message of the stream.
+    fn message(&mut self, event: &str, body: Value) -> Value {
         self.sequence += 1;
-        self.sequence.to_string()
+        self.carrier
+            .message(event, self.sequence, &self.stream, body)
     }
 
     /// The first two messages of a stream.
     pub(crate) fn opening(&mut self) -> [Value; 2] {
-        let sequence = self.number();
-        [
-            json!({"event": "connected", "protocol": "Call", "version": "1.0.0"}),
-            json!({"event": "start", "sequenceNumber": sequence, "streamSid": self.stream, "start": {
-                "accountSid": ACCOUNT, "streamSid": self.stream, "callSid": self.sid, "tracks": ["inbound"],
-                "mediaFormat": {"encoding": "audio/x-mulaw", "sampleRate": 8000, "channels": 1},
-                "customParameters": self.parameters}}),
-        ]
+        let start = self
+            .carrier
+            .start(&self.sid, &self.stream, &self.parameters);
+        [self.carrier.connected(), self.message("start", start)]
     }
 
     /// Is the telephone until somebody hangs up or `ended` says that the carrier does.
@@ -215,9 +219,8 @@ impl Phone {
                 () = ended.cancelled() => break,
             }
         }
-        let sequence = self.number();
-        let stop = json!({"event": "stop", "sequenceNumber": sequence, "streamSid": self.stream,
-            "stop": {"accountSid": ACCOUNT, "callSid": self.sid}});
+        let stop = self.carrier.stop(&self.sid);
+        let stop = self.message("stop", stop);
         if send(&mut socket, &stop).await.is_some() {
             let _ = clock::timeout(Duration::from_secs(1), socket.close(None)).await;
         }
@@ -242,9 +245,8 @@ impl Phone {
             Some(Step::Hears(length)) => Duration::from_millis(20) * self.agent as u32 >= *length,
             Some(Step::Quiet) => self.agent > 0 && self.quiet >= 30,
             Some(Step::Key(key)) => {
-                let sequence = self.number();
-                let message = json!({"event": "dtmf", "streamSid": self.stream, "sequenceNumber": sequence,
-                    "dtmf": {"track": "inbound_track", "digit": key.to_string()}});
+                let body = json!({"track": "inbound_track", "digit": key.to_string()});
+                let message = self.message("dtmf", body);
                 send(socket, &message).await;
                 true
             }
@@ -315,19 +317,29 @@ impl Phone {
             self.last_said = Some(now);
         }
         self.chunk += 1;
-        let sequence = self.number();
-        let at = (now - start).as_millis().to_string();
-        let media = json!({"event": "media", "sequenceNumber": sequence, "streamSid": self.stream, "media": {
-            "track": "inbound", "chunk": self.chunk.to_string(), "timestamp": at, "payload": STANDARD.encode(said)}});
-        send(socket, &media).await
+        let at = (now - start).as_millis();
+        let (chunk, at) = (
+            self.carrier.number(self.chunk),
+            self.carrier.number(at as u64),
+        );
+        let body = json!({"track": "inbound", "chunk": chunk, "timestamp": at, "payload": STANDARD.encode(said)});
+        let media = self.message("media", body);
+        if self.carrier == Carrier::Telnyx && self.chunk.is_multiple_of(7) {
+            self.late = Some(media);
+            return Some(());
+        }
+        send(socket, &media).await?;
+        match self.late.take() {
+            Some(late) => send(socket, &late).await,
+            None => Some(()),
+        }
     }
 
     async fn mark(&mut self, name: &str, socket: &mut Socket) -> Option<()> {
         if !self.marks {
             return Some(());
         }
-        let sequence = self.number();
-        let message = json!({"event": "mark", "sequenceNumber": sequence, "streamSid": self.stream, "mark": {"name": name}});
+        let message = self.message("mark", json!({"name": name}));
         send(socket, &message).await
     }
 
@@ -341,8 +353,8 @@ impl Phone {
                 return Some(());
             }
         };
-        if message["streamSid"] != self.stream {
-            self.note(|report| report.faults.push(format!("another stream: {text}")));
+        if !self.carrier.is_for(&message, &self.stream) {
+            self.note(|report| report.faults.push(format!("not for this stream: {text}")));
         }
         match message["event"].as_str() {
             Some("media") => {

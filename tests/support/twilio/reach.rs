@@ -26,6 +26,8 @@ pub(crate) enum Reach {
 }
 
 const PREFIX: &str = "/lines/twilio/";
+/// Where Twilio puts its signature.
+const TWILIO: &str = "x-twilio-signature";
 
 /// The path and query of an address.
 fn target(url: &str) -> String {
@@ -59,6 +61,20 @@ impl Reach {
             .await
     }
 
+    /// Posts a form with a signature in the header that a carrier has for it.
+    pub(crate) async fn post_as(
+        &self,
+        (header, signature): &(&'static str, String),
+        url: &str,
+        form: &[(String, String)],
+    ) -> (u16, String) {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let kind = "application/x-www-form-urlencoded";
+        self.send(url, kind, body, Some((header, signature))).await
+    }
+
     /// Posts a body of any kind.
     pub(crate) async fn post_body(
         &self,
@@ -67,16 +83,25 @@ impl Reach {
         body: String,
         signature: Option<&str>,
     ) -> (u16, String) {
+        let signature = signature.map(|signature| (TWILIO, signature));
+        self.send(url, kind, body, signature).await
+    }
+
+    async fn send(
+        &self,
+        url: &str,
+        kind: &str,
+        body: String,
+        signature: Option<(&'static str, &str)>,
+    ) -> (u16, String) {
         match self {
             Self::Memory(endpoints) => {
                 let mut request = request("POST", url);
                 request
                     .headers
                     .push(("content-type".into(), kind.to_owned()));
-                if let Some(signature) = signature {
-                    request
-                        .headers
-                        .push(("x-twilio-signature".into(), signature.to_owned()));
+                if let Some((header, signature)) = signature {
+                    request.headers.push((header.into(), signature.to_owned()));
                 }
                 request.body = body.into();
                 let answer = endpoints.answer(request).await;
@@ -84,8 +109,8 @@ impl Reach {
             }
             Self::Network(client) => {
                 let mut request = client.post(url).header("content-type", kind).body(body);
-                if let Some(signature) = signature {
-                    request = request.header("X-Twilio-Signature", signature);
+                if let Some((header, signature)) = signature {
+                    request = request.header(header, signature);
                 }
                 let answer = request.send().await.expect("the server answers");
                 (
@@ -103,12 +128,21 @@ impl Reach {
         signature: &str,
         pipe: usize,
     ) -> Result<Socket, u16> {
+        self.open_as(TWILIO, url, signature, pipe).await
+    }
+
+    /// Opens a WebSocket with a signature in the header that a carrier has for it.
+    pub(crate) async fn open_as(
+        &self,
+        header: &'static str,
+        url: &str,
+        signature: &str,
+        pipe: usize,
+    ) -> Result<Socket, u16> {
         match self {
             Self::Memory(endpoints) => {
                 let mut request = request("GET", url);
-                request
-                    .headers
-                    .push(("x-twilio-signature".into(), signature.to_owned()));
+                request.headers.push((header.into(), signature.to_owned()));
                 let session = endpoints.open(&request).map_err(|refusal| refusal.status)?;
                 let (ours, theirs) = tokio::io::duplex(pipe);
                 tokio::spawn(session(Box::new(theirs)));
@@ -125,7 +159,7 @@ impl Reach {
                 let mut request = url.into_client_request().expect("an address");
                 request
                     .headers_mut()
-                    .insert("x-twilio-signature", signature.parse().expect("a header"));
+                    .insert(header, signature.parse().expect("a header"));
                 let stream: Box<dyn Duplex> = Box::new(stream);
                 match tokio_tungstenite::client_async(request, stream).await {
                     Ok((socket, _)) => Ok(socket),
