@@ -88,6 +88,9 @@ pub struct Session {
     /// The payment behind it, by which refunds are found.
     #[serde(default)]
     pub payment_intent: Option<String>,
+    /// What it costs, in the smallest unit of the currency.
+    #[serde(default)]
+    pub amount_total: Option<u64>,
     /// What it was made with.
     #[serde(default)]
     pub metadata: Metadata,
@@ -139,8 +142,23 @@ pub enum Event {
         payment_intent: String,
         /// What was paid, in the smallest unit.
         amount: u64,
-        /// How much of it has gone back so far.
+        /// How much of it had gone back then.
         refunded: u64,
+        /// When this was so, in seconds since 1970: events come in any order.
+        at: i64,
+    },
+    /// One refund began, goes on, or came to nothing.
+    Refund {
+        /// The payment.
+        payment_intent: String,
+        /// The refund, `re_…`.
+        id: String,
+        /// How much goes back, in the smallest unit.
+        amount: u64,
+        /// Whether it came to nothing: the buyer does not get the money.
+        failed: bool,
+        /// When this was so, in seconds since 1970.
+        at: i64,
     },
     /// The buyer's bank disputes the payment, or has stopped to.
     Disputed {
@@ -183,6 +201,16 @@ struct Charge {
 }
 
 #[derive(Deserialize)]
+struct Refund {
+    id: String,
+    #[serde(default)]
+    payment_intent: Option<String>,
+    amount: u64,
+    #[serde(default)]
+    status: Option<String>,
+}
+
+#[derive(Deserialize)]
 struct Dispute {
     #[serde(default)]
     payment_intent: Option<String>,
@@ -214,6 +242,22 @@ pub fn parse_event(body: &[u8]) -> Result<Event, NotAnEvent> {
                     payment_intent,
                     amount: charge.amount,
                     refunded: charge.amount_refunded,
+                    at: envelope.created,
+                },
+                None => Event::Other,
+            }
+        }
+        kind
+        @ ("refund.created" | "refund.updated" | "refund.failed" | "charge.refund.updated") => {
+            let refund: Refund = read(object)?;
+            let failed = matches!(refund.status.as_deref(), Some("failed" | "canceled"));
+            match refund.payment_intent {
+                Some(payment_intent) => Event::Refund {
+                    payment_intent,
+                    id: refund.id,
+                    amount: refund.amount,
+                    failed: failed || kind == "refund.failed",
+                    at: envelope.created,
                 },
                 None => Event::Other,
             }
@@ -271,9 +315,25 @@ mod tests {
             Ok(Event::Refunded {
                 payment_intent: "pi_1".into(),
                 amount: 1000,
-                refunded: 500
+                refunded: 500,
+                at: 5
             })
         );
+        let one = |status| json!({"id": "re_1", "payment_intent": "pi_1", "amount": 500, "status": status});
+        for (kind, status, failed) in [
+            ("refund.created", "pending", false),
+            ("refund.updated", "succeeded", false),
+            ("refund.updated", "canceled", true),
+            ("charge.refund.updated", "failed", true),
+            ("refund.failed", "failed", true),
+        ] {
+            let Ok(Event::Refund { failed: told, .. }) = event(kind, one(status)) else {
+                panic!("a refund");
+            };
+            assert_eq!(told, failed, "{kind} {status}");
+        }
+        let of_no_payment = json!({"id": "re_1", "payment_intent": null, "amount": 5});
+        assert_eq!(event("refund.created", of_no_payment), Ok(Event::Other));
         let lost = json!({"payment_intent": "pi_1", "status": "needs_response"});
         let won = json!({"payment_intent": "pi_1", "status": "won"});
         let disputed = |withdrawn| {

@@ -237,9 +237,29 @@ impl PaymentService for Stripe {
                 payment_intent,
                 amount,
                 refunded,
+                at,
             } => News::Reversed {
                 reference: payment_intent,
-                told: Told::Refunded { amount, refunded },
+                told: Told::Refunded {
+                    amount,
+                    refunded,
+                    at,
+                },
+            },
+            Event::Refund {
+                payment_intent,
+                id,
+                amount,
+                failed,
+                at,
+            } => News::Reversed {
+                reference: payment_intent,
+                told: Told::Refund {
+                    id,
+                    amount,
+                    failed,
+                    at,
+                },
             },
             Event::Disputed {
                 payment_intent,
@@ -264,6 +284,7 @@ fn completed(session: Session) -> News {
     News::Paid(Payment {
         bought: session.bought(),
         reference: session.payment_intent,
+        paid: session.amount_total.unwrap_or(0),
         session: session.id,
     })
 }

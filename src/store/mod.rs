@@ -38,7 +38,7 @@ pub use self::{
     folder::{DataFolder, RESTORING},
     key::{Account, KeyId, KeyRecord, NewKey},
     ledger::{Entry, LedgerEntry},
-    purchase::{Applied, Checkout, Offered, Payment, Purchase, Reversal, Till, Told},
+    purchase::{Applied, Checkout, Offered, Payment, Purchase, Refund, Reversal, Till, Told},
     redb::RedbStore,
     secret::{KeyHash, Secret},
     webhooks::{

@@ -224,12 +224,32 @@ async fn refunds_and_disputes_take_the_credits_back_once() {
         assert_eq!(told.status, 200);
         assert_eq!(credits(&server).await, left);
     }
+    // The bank sends it back: the buyer has no money, so the credits come again. A new one goes through.
+    let refund = |id: &str, status: &str| {
+        let amount = if id == "re_1" { 300 } else { 700 };
+        json!({"id": id, "object": "refund", "payment_intent": "pi_7", "charge": "ch_1", "amount": amount,
+            "status": status})
+    };
+    for (kind, id, status, left) in [
+        ("refund.created", "re_1", "succeeded", 0),
+        ("refund.created", "re_2", "pending", 0),
+        ("refund.updated", "re_2", "succeeded", 0),
+        ("refund.failed", "re_2", "failed", 7),
+        ("refund.failed", "re_2", "failed", 7),
+        ("charge.refund.updated", "re_2", "failed", 7),
+        ("refund.updated", "re_2", "succeeded", 7),
+        ("refund.created", "re_3", "pending", 0),
+    ] {
+        let told = tell(&server, &event(kind, &refund(id, status))).await;
+        assert_eq!(told.status, 200);
+        assert_eq!(credits(&server).await, left, "{kind} {id} {status}");
+    }
     let dispute =
         json!({"id": "dp_1", "payment_intent": "pi_7", "status": "needs_response", "amount": 1000});
     tell(&server, &event("charge.dispute.created", &dispute)).await;
     assert_eq!(credits(&server).await, 0);
 
-    let ledger = server.get("/account/ledger?limit=2").await;
+    let ledger = server.get("/account/ledger?limit=3").await;
     let data = ledger.body["data"].as_array().unwrap();
     assert_eq!(
         (&data[0]["kind"], &data[0]["amount"], &data[0]["balance"]),
@@ -241,7 +261,9 @@ async fn refunds_and_disputes_take_the_credits_back_once() {
     let older = server
         .get(&format!("/account/ledger?cursor={cursor}"))
         .await;
-    assert_eq!(older.body["data"][0]["kind"], "purchase");
+    let kinds = older.body["data"].as_array().unwrap().iter();
+    let kinds: Vec<_> = kinds.map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["refund", "purchase"]);
     assert_eq!(older.body["next_cursor"], Value::Null);
     for bad in ["limit=0", "limit=201", "cursor=x"] {
         let answer = server.get(&format!("/account/ledger?{bad}")).await;

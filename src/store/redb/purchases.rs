@@ -98,6 +98,7 @@ pub(super) fn apply(
         session: payment.session.clone(),
         account: account.clone(),
         credits,
+        paid: payment.paid,
         at,
         taken: 0,
         changes: 0,
@@ -146,7 +147,7 @@ fn settle(
     reversal: Reversal,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let taken = reversal.taken(purchase.credits);
+    let taken = reversal.taken(purchase.credits, purchase.paid);
     if taken == purchase.taken {
         return Ok(());
     }

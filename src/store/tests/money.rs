@@ -287,6 +287,7 @@ fn payment(session: &str, bought: Option<(&Account, u32)>) -> Payment {
     Payment {
         session: session.into(),
         reference: Some(format!("pi_{session}")),
+        paid: 1000,
         bought: bought.map(|(account, credits)| (account.id.clone(), credits)),
     }
 }
@@ -307,6 +308,7 @@ fn a_payment_is_applied_once_and_goes_back_as_the_money_does() {
     let refund = |refunded| Told::Refunded {
         amount: 1000,
         refunded,
+        at: 1,
     };
     let dispute = |withdrawn, at| Told::Withdrawn { withdrawn, at };
     for (told, left) in [
@@ -321,7 +323,9 @@ fn a_payment_is_applied_once_and_goes_back_as_the_money_does() {
         (refund(1000), 5),
         (refund(1000), 5),
     ] {
-        store.reverse_payment("pi_cs_1", told, at(3)).unwrap();
+        store
+            .reverse_payment("pi_cs_1", told.clone(), at(3))
+            .unwrap();
         assert_eq!(balance(), left, "{told:?}");
     }
     let amounts: Vec<_> = store.ledger(&buyer.id).unwrap();
@@ -336,6 +340,7 @@ fn a_refund_that_is_told_before_its_payment_is_not_lost() {
     let gone = Told::Refunded {
         amount: 1000,
         refunded: 1000,
+        at: 1,
     };
     store.reverse_payment("pi_cs_1", gone, at(1)).unwrap();
     let paid = payment("cs_1", Some((&buyer, 10)));
