@@ -10,7 +10,7 @@ mod log;
 mod phone;
 mod socket;
 
-pub(super) use self::{account::open_account, call::open_call, phone::open_phone};
+pub(super) use self::{account::open_account, call::open_call, leash::Leash, phone::open_phone};
 
 use hyper::upgrade::Upgraded;
 use hyper::{
@@ -33,7 +33,7 @@ use tokio_tungstenite::{
     },
 };
 
-use self::{leash::Leash, socket::Socket};
+use self::socket::Socket;
 use super::{
     App,
     answer::{self, Outcome},
@@ -48,6 +48,11 @@ const COMMAND_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 trait Session: Send + 'static {
     /// Runs until there is nothing more to say, or the client is gone.
     fn run(self, socket: &mut Socket) -> impl Future<Output = ()> + Send;
+
+    /// Returns what has to end with the key, beside the socket itself.
+    fn on_revocation(&self) -> impl FnOnce() + Send + 'static {
+        || {}
+    }
 }
 
 /// Answers a WebSocket handshake and runs `session` on the socket once it is open, as long as the key of `caller`
@@ -63,11 +68,13 @@ fn upgrade(
     let mut response = upgrade_wire(app, request, |stream| async move {
         let stream = WebSocketStream::from_raw_socket(stream, Role::Server, Some(socket::config()));
         let mut socket = Socket::new(stream.await);
+        let revoked = session.on_revocation();
         let snapped = tokio::select! {
             () = session.run(&mut socket) => false,
             () = leash.snapped() => true,
         };
         if snapped {
+            revoked();
             let reason = "the key was revoked or has expired";
             socket.close(CloseCode::Policy, reason).await;
         }

@@ -6,7 +6,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
+use futures_util::StreamExt;
+use http_body_util::{BodyExt, BodyStream, Full, StreamBody};
 use hyper::{HeaderMap, Request, Response, StatusCode, Uri, header, header::HeaderValue};
 use protocol::{
     control::{Event, Numbered},
@@ -26,6 +27,7 @@ use super::{
     App, account,
     answer::{self, Body, Outcome},
     answers, calls,
+    live::Leash,
 };
 use crate::{
     mcp::{Ask, Desk, Reply, Retries, Server},
@@ -45,6 +47,7 @@ pub(super) async fn handle<B>(
     request: Request<B>,
     body: Bytes,
 ) -> Outcome {
+    let mut leash = Leash::new(app, caller.key.clone());
     let desk = Arc::new(Local {
         app: app.clone(),
         caller,
@@ -59,9 +62,26 @@ pub(super) async fn handle<B>(
     }
     let asked = body.clone();
     let request = request.map(|_| Full::new(body));
-    let response = service.handle(request).await;
+    // Some tools wait for minutes; none longer than the key holds.
+    let response = tokio::select! {
+        response = service.handle(request) => response,
+        () = leash.snapped() => return Ok(unauthorized(&ApiError::unauthorized())),
+    };
     let response = response.map(|body| body.map_err(|never| match never {}).boxed_unsync());
-    Ok(refusal::mend(response, &asked).await)
+    Ok(refusal::mend(leashed(response, leash), &asked).await)
+}
+
+/// Lets an answer that comes in pieces end with its key.
+fn leashed(response: Response<Body>, mut leash: Leash) -> Response<Body> {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    if !kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream")) {
+        return response;
+    }
+    response.map(|body| {
+        let pieces = BodyStream::new(body);
+        let held = pieces.take_until(async move { leash.snapped().await });
+        StreamBody::new(held).boxed_unsync()
+    })
 }
 
 /// Returns the answer to a request without a key, as clients of the protocol expect it.

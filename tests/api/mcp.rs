@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use agentphone::admin::Wish;
+use agentphone::{admin::Wish, driver::clock};
 use protocol::{
     ids::KeyMode,
     rest::{Scope, Scopes},
@@ -265,4 +265,51 @@ async fn an_abandoned_wait_ends_and_the_call_goes_on() {
         "{}",
         answer.body
     );
+}
+
+#[tokio::test]
+async fn a_wait_ends_with_the_key_that_it_was_asked_with() {
+    let server = Server::start().await;
+    let id = server.create(&crate::server::ringing()).await;
+    for progress in [false, true] {
+        let (key, key_id) = server.another_key(Wish::plain(KeyMode::Live));
+        let mut body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": { "name": "wait_for_call",
+                "arguments": { "call_id": id, "wait_seconds": 50 } } });
+        if progress {
+            body["params"]["_meta"] = json!({ "progressToken": "p" });
+        }
+        let wait = server
+            .mcp(Method::POST)
+            .header("x-api-key", &key)
+            .header("mcp-protocol-version", "2025-06-18")
+            .json(&body);
+        let waiting = tokio::spawn(async move {
+            let answer = wait.send().await.unwrap();
+            (answer.status(), answer.text().await)
+        });
+        // It is under way when its key was used.
+        while server
+            .store
+            .key(&key_id)
+            .unwrap()
+            .unwrap()
+            .last_used_at
+            .is_none()
+        {
+            tokio::task::yield_now().await;
+        }
+        server.store.revoke_key(&key_id, clock::wall()).unwrap();
+        let (status, said) = waiting.await.unwrap();
+        // An answer that had begun ends without its result.
+        let said = said.unwrap_or_default();
+        assert!(
+            status == StatusCode::UNAUTHORIZED || progress && status == StatusCode::OK,
+            "{status} {said}"
+        );
+        assert!(
+            !said.contains("never_answers") && !said.contains("\"result\""),
+            "{said}"
+        );
+    }
 }

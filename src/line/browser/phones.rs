@@ -202,7 +202,38 @@ impl State {
     }
 }
 
+/// What the person at a page holds: it can be put down for them, also when the page is gone.
+#[derive(Debug)]
+pub struct Receiver {
+    phones: Phones,
+    page: PageId,
+}
+
+impl Receiver {
+    /// Hangs up every call that the page has.
+    pub fn put_down(&self) {
+        let state = self.phones.state();
+        let owned = state
+            .calls
+            .values()
+            .filter(|call| call.owner == Some(self.page));
+        for call in owned {
+            // A call that does not take its messages any more is at its end.
+            let _ = call.to_call.try_send(Said::HangUp);
+        }
+    }
+}
+
 impl PhoneSocket {
+    /// Returns the receiver of the page.
+    #[must_use]
+    pub fn receiver(&self) -> Receiver {
+        Receiver {
+            phones: self.phones.clone(),
+            page: self.page,
+        }
+    }
+
     /// Takes a text that the page sent.
     pub fn take(&self, text: &str) {
         self.phones.take(self.page, text);
@@ -313,6 +344,28 @@ mod tests {
         back.take(&offer(&call));
         let offers = std::iter::from_fn(|| ring.messages.try_recv().ok()).count();
         assert_eq!(offers, 2);
+    }
+
+    #[test]
+    fn a_receiver_that_is_put_down_ends_the_calls_of_its_page_only() {
+        let phones = Phones::new(Vec::new());
+        let (page, other) = (phones.open(&account(1)), phones.open(&account(1)));
+        let calls = [CallId::new(1, 1), CallId::new(1, 2), CallId::new(1, 3)];
+        let mut rings = calls
+            .clone()
+            .map(|call| phones.ring(call, account(1), String::new()));
+        page.take(&offer(&calls[0]));
+        other.take(&offer(&calls[1]));
+        let receiver = page.receiver();
+        drop(page);
+        receiver.put_down();
+        let said: Vec<_> = rings
+            .iter_mut()
+            .map(|ring| std::iter::from_fn(|| ring.messages.try_recv().ok()).last())
+            .collect();
+        assert_eq!(said[0], Some(Said::HangUp));
+        assert!(matches!(said[1], Some(Said::Offer { .. })));
+        assert_eq!(said[2], None, "it still rings");
     }
 
     #[test]

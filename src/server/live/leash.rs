@@ -1,4 +1,4 @@
-//! How long a socket may stay open: as long as the key that opened it holds.
+//! How long a socket, or an answer that takes its time, may go on: as long as the key that it was asked with holds.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::{
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Follows one key.
-pub(super) struct Leash {
+pub(in crate::server) struct Leash {
     app: App,
     key: KeyId,
     revocations: watch::Receiver<u64>,
@@ -25,7 +25,7 @@ pub(super) struct Leash {
 }
 
 impl Leash {
-    pub(super) fn new(app: &App, key: KeyId) -> Self {
+    pub(in crate::server) fn new(app: &App, key: KeyId) -> Self {
         Self {
             app: app.clone(),
             key,
@@ -36,7 +36,7 @@ impl Leash {
     }
 
     /// Waits until the key is revoked or has expired. Cancel safe.
-    pub(super) async fn snapped(&mut self) {
+    pub(in crate::server) async fn snapped(&mut self) {
         loop {
             while self.unsure {
                 let store = self.app.supervisor.store().clone();

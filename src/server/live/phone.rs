@@ -42,6 +42,12 @@ struct Handset {
 }
 
 impl Session for Handset {
+    fn on_revocation(&self) -> impl FnOnce() + Send + 'static {
+        // The sound does not go through the socket.
+        let receiver = self.phone.receiver();
+        move || receiver.put_down()
+    }
+
     async fn run(mut self, socket: &mut Socket) {
         // Nothing is left to do when the client is gone.
         let _ = self.pass_on(socket).await;
