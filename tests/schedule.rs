@@ -9,9 +9,12 @@ mod support;
 use std::{sync::Arc, time::Duration};
 
 use agentphone::{
+    contact::{Hours, Outside},
     driver::clock,
     store::{RedbStore, Store},
+    supervisor::Policy,
 };
+use jiff::{Zoned, tz::TimeZone};
 use protocol::{control::Event, ids::CallId, rest};
 use support::{Engine, Setup};
 
@@ -134,4 +137,103 @@ async fn a_time_that_cannot_be_kept_is_refused() {
         assert!(error.message.contains("scheduled_at"), "{}", error.message);
     }
     assert_eq!(engine.credits(), 5);
+}
+
+/// A number, and the clock of whoever has it: in San Francisco, or, when it is late there, in New York, where it is early.
+fn callee() -> (&'static str, TimeZone) {
+    let west = TimeZone::posix("PST8PDT,M3.2.0,M11.1.0").expect("a zone");
+    if clock::wall().to_zoned(west.clone()).hour() < 20 {
+        return ("+14155551234", west);
+    }
+    let east = TimeZone::posix("EST5EDT,M3.2.0,M11.1.0").expect("a zone");
+    ("+12125551234", east)
+}
+
+fn open_between(start: &Zoned, end: &Zoned) -> Setup {
+    let text = |time: &Zoned| time.strftime("%H:%M").to_string();
+    let hours = Hours::new(&text(start), &text(end)).expect("hours of one day");
+    Setup {
+        policy: Policy {
+            hours: Some((hours, Outside::Schedule)),
+            ..Policy::default()
+        },
+        max_concurrent: 1,
+        credits: 20,
+        ..setup()
+    }
+}
+
+fn hours(count: i64) -> jiff::SignedDuration {
+    jiff::SignedDuration::from_hours(count)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_at_a_bad_time_waits_for_the_morning_where_the_callee_is() {
+    let (number, zone) = callee();
+    let now = clock::wall().to_zoned(zone.clone());
+    // They have closed by now, or open later today.
+    let (start, end) = if now.hour() >= 2 {
+        (&now - hours(2), &now - hours(1))
+    } else {
+        (&now + hours(1), &now + hours(2))
+    };
+    let engine = open_between(&start, &end).start();
+    let request = rest::CreateCall {
+        to_phone_number: number.into(),
+        ..engine.request()
+    };
+    let made = engine.create_with(request).await;
+    assert!(made.warnings[0].contains("waits until"), "{made:?}");
+    let id = made.data.call_id;
+    let call = engine.stored(&id);
+    assert_eq!(call.status, rest::Status::Queued);
+    let opens = call.scheduled_at.expect("a time");
+    let dialing = Event::CallStatus {
+        status: rest::Status::Dialing,
+    };
+    engine.reached(&id, |event| *event == dialing).await;
+    let then = clock::wall();
+    assert!(then >= opens.into(), "{then} {opens:?}");
+    let local = then.to_zoned(zone);
+    assert_eq!(
+        (local.hour(), local.minute()),
+        (start.hour(), start.minute()),
+        "{local}"
+    );
+    cancel(&engine, &id).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_into_the_night_is_made_in_the_morning() {
+    let (number, zone) = callee();
+    let now = clock::wall().to_zoned(zone.clone());
+    // It rings for 20 seconds each, so that not all of these are through when it closes.
+    let closes = &now + jiff::SignedDuration::from_mins(2);
+    let opens = &now - hours(i64::from(now.hour().min(1)));
+    let engine = open_between(&opens, &closes).start();
+    let mut calls = Vec::new();
+    for _ in 0..10 {
+        let request = rest::CreateCall {
+            to_phone_number: number.into(),
+            ..engine.request()
+        };
+        let made = engine.create_with(request).await;
+        assert!(made.warnings.is_empty(), "{made:?}");
+        calls.push(made.data.call_id);
+    }
+    let mut days = Vec::new();
+    for id in &calls {
+        engine.watch(id).await;
+        let call = engine.stored(id);
+        let failure = call.failure.expect("nobody answers");
+        assert_eq!(failure.reason, rest::FailureReason::NoAnswer);
+        let at = clock::wall().to_zoned(zone.clone());
+        days.push((at.date(), call.scheduled_at.is_some()));
+    }
+    let today = days.iter().filter(|day| **day == (now.date(), false));
+    let tomorrow = now.date().tomorrow().expect("there is one");
+    let next = days.iter().filter(|day| **day == (tomorrow, true));
+    let (today, next) = (today.count(), next.count());
+    assert!(today > 0 && next > 0 && today + next == 10, "{days:?}");
+    assert_eq!(engine.credits(), 20, "nobody was reached");
 }
