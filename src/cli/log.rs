@@ -2,7 +2,10 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level as Detail, Metadata};
+use tracing_subscriber::{
+    EnvFilter, filter::filter_fn, layer::SubscriberExt, util::SubscriberInitExt,
+};
 
 use crate::{
     config::{Log, LogFormat},
@@ -11,6 +14,9 @@ use crate::{
 
 /// Libraries that tell at `info` and `warn` what only their authors need, as long as the configuration names none of them.
 const TALKATIVE: [&str; 3] = ["rtc=warn", "rtc_ice=error", "rtc_dtls=error"];
+
+/// The crates that are ours, and keep to the rules of [`private`].
+const OURS: [&str; 5] = ["agentphone", "call", "media", "native", "protocol"];
 
 /// Changes how much is logged, while the log is written.
 pub(super) struct Level(Box<dyn Fn(EnvFilter) + Send + Sync>);
@@ -31,21 +37,30 @@ pub(super) fn start(log: &Log) -> Level {
         .with_env_filter(filter(log))
         .with_ansi(super::may_colour(io::stderr().is_terminal()))
         .with_writer(io::stderr);
+    let reveal = log.reveal;
+    let allowed = filter_fn(move |line| reveal || is_harmless(line));
     // Setting it fails only when the log is gone, and then nobody reads it.
     match log.format {
         LogFormat::Text => {
             let builder = builder.with_filter_reloading();
             let handle = builder.reload_handle();
-            let _ = builder.try_init();
+            let _ = builder.finish().with(allowed).try_init();
             Level(Box::new(move |filter| drop(handle.reload(filter))))
         }
         LogFormat::Json => {
             let builder = builder.json().with_filter_reloading();
             let handle = builder.reload_handle();
-            let _ = builder.try_init();
+            let _ = builder.finish().with(allowed).try_init();
             Level(Box::new(move |filter| drop(handle.reload(filter))))
         }
     }
+}
+
+/// Returns whether lines of this kind cannot hold what is private. What libraries tell below `info` are headers with keys in
+/// them, messages and frames as they are.
+fn is_harmless(line: &Metadata<'_>) -> bool {
+    let of = line.target().split("::").next().unwrap_or_default();
+    *line.level() <= Detail::INFO || OURS.contains(&of)
 }
 
 fn filter(log: &Log) -> EnvFilter {

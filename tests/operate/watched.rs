@@ -134,3 +134,75 @@ async fn the_log_names_the_call_and_nothing_private() {
         assert!(!log.contains(private), "{private} is in {log}");
     }
 }
+
+/// Everything at the highest level that there is, and everything that goes through the program on the way.
+#[tokio::test]
+async fn not_even_the_finest_log_holds_what_is_private() {
+    let receiver = Receiver::start(|_, _| 200).await;
+    let mut client = Client::start(&[("AGENTPHONE__LOG__LEVEL", "trace")]);
+    let hook = format!("{}/s3cret-path", receiver.url);
+    let (_, id) = client
+        .create(json!({"scenario": "books", "webhook_url": hook, "objective": "Book a table for Quillington",
+            "transfer_to": "+14155559876", "metadata": {"order": "zebra-77"}}))
+        .await;
+    let signed_in = client
+        .http
+        .post(format!("{}/session", client.url))
+        .json(&json!({ "key": client.key }))
+        .send()
+        .await
+        .unwrap();
+    let cookie = signed_in.headers()["set-cookie"].to_str().unwrap();
+    let cookie = cookie.split(['=', ';']).nth(1).unwrap().to_owned();
+    let session: Value = signed_in.json().await.unwrap();
+    let csrf = session["data"]["csrf"].as_str().unwrap().to_owned();
+    let (_, token) = client
+        .ask(Method::POST, "/api/v1/live/token", json!({}))
+        .await;
+    let token = token["data"]["token"].as_str().unwrap().to_owned();
+    let wait = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+        "params": {"name": "wait_for_call", "arguments": {"call_id": id, "wait_seconds": 1}}});
+    client
+        .http
+        .post(format!("{}/mcp", client.url))
+        .header("x-api-key", &client.key)
+        .header("accept", "application/json, text/event-stream")
+        .header("mcp-protocol-version", "2025-06-18")
+        .json(&wait)
+        .send()
+        .await
+        .unwrap();
+    client.until_a_turn(&id).await;
+    client.cancel(&id).await;
+    let told = receiver.until(|told| told.len() > 1).await;
+    let call = client.until(&id, "canceled").await;
+    let secret = client.command(&["webhooks", "show", "--account", "nopa"]);
+    let log = client.end(Signal::TERM);
+    assert!(log.contains("TRACE") || log.contains("DEBUG"), "{log}");
+    let link = call["recording_url"].as_str().unwrap().to_owned();
+    let signature = link.rsplit('=').next().unwrap();
+    let turns = call["turns"].as_array().unwrap();
+    assert!(!turns.is_empty() && !told.is_empty());
+    let turns = turns.iter().map(|turn| turn["text"].as_str().unwrap());
+    // One or two short words may be in any log.
+    let said = turns.filter(|text| text.split(' ').count() > 2);
+    for private in [
+        "4155551234",
+        "4155559876",
+        "Quillington",
+        "zebra-77",
+        "s3cret-path",
+        secret.trim(),
+        &client.key,
+        &cookie,
+        &csrf,
+        &token,
+        signature,
+    ]
+    .into_iter()
+    .chain(said)
+    {
+        let line = log.lines().find(|line| line.contains(private));
+        assert_eq!(line, None, "{private:?} is in the log");
+    }
+}
