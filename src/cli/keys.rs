@@ -1,6 +1,6 @@
 //! `agentphone keys`: on the database itself, or through the server that has it open.
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 use clap::{Args, Subcommand};
 use jiff::{SignedDuration, Timestamp};
@@ -150,11 +150,12 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
         Action::Revoke { id, place } => (place, Request::RevokeKey { id: KeyId(id) }),
     };
     let config = place.config()?;
-    let answer = carry_out(&config, &open_folder(&config)?, request).await?;
+    let folder = open_folder(&config)?;
+    let answer = carry_out(&config, &folder, request).await?;
     if command.output.json {
         print_json(answer);
     } else {
-        show(answer);
+        show(answer, folder.path());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -170,7 +171,7 @@ fn print_json(answer: Answer) {
 }
 
 /// Prints an answer. The key alone goes to standard output, so that `KEY=$(agentphone keys create)` works.
-fn show(answer: Answer) {
+fn show(answer: Answer, folder: &Path) {
     match answer {
         Answer::Created(issued) => {
             let (account, new) = (
@@ -180,6 +181,10 @@ fn show(answer: Answer) {
             complain(&format!("id       {}", issued.id));
             complain(&format!("account  {} ({}{new})", account.name, account.id));
             complain(&format!("credits  {}", issued.credits));
+            complain(&format!(
+                "data     {} (servers on another folder do not know this key)",
+                folder.display()
+            ));
             complain("Keep this key now: it is stored as a hash only and cannot be shown again.");
             say(&issued.key);
         }
