@@ -9,7 +9,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, OnceLock, PoisonError, RwLock,
         atomic::{AtomicU32, Ordering},
     },
     time::Duration,
@@ -92,6 +92,8 @@ pub struct App {
     closing: CancellationToken,
     /// By what all of this was made.
     config: Arc<RwLock<Config>>,
+    /// Where that came from, besides the environment.
+    file: Arc<OnceLock<PathBuf>>,
     services: Mutex<Services>,
     /// One change at a time.
     changing: tokio::sync::Mutex<()>,
@@ -192,10 +194,17 @@ impl App {
         let running = vec![spawn(room.watch()), spawn(parts::upkeep())];
         let config = Arc::new(RwLock::new(config.clone()));
         let (inspected, current) = (config.clone(), copy(&config));
+        let file: Arc<OnceLock<PathBuf>> = Arc::default();
+        let (from, place) = (file.clone(), folder.clone());
         let lines = line_names(&services);
         let settings = parts::interface(&current, lines, &public_url, billing, tls);
-        let interface = server::App::new(supervisor.clone(), secret.clone(), settings)
-            .inspected(move || Box::pin(parts::inspect(copy(&inspected))));
+        let interface =
+            server::App::new(supervisor.clone(), secret.clone(), settings).inspected(move || {
+                let (config, from, place) = (copy(&inspected), from.clone(), place.clone());
+                Box::pin(async move {
+                    parts::inspect(config, &place, from.get().map(PathBuf::as_path)).await
+                })
+            });
         let closing = CancellationToken::new();
         let courier = Arc::new(courier);
         let app = Self {
@@ -220,6 +229,7 @@ impl App {
             running: Mutex::new(running),
             closing,
             config,
+            file,
             services: Mutex::new(services),
             changing: tokio::sync::Mutex::default(),
         };
@@ -238,6 +248,12 @@ impl App {
     #[must_use]
     pub fn public_url(&self) -> &str {
         &self.public_url
+    }
+
+    /// Says from which file the configuration came, for those who look at what is in use.
+    pub fn is_configured_by(&self, file: &Path) {
+        // It comes from one file for good.
+        let _ = self.file.set(file.to_owned());
     }
 
     /// Returns the link by which one person can sign in with a browser, once.

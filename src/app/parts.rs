@@ -1,7 +1,7 @@
 //! What the program is made of, each built from its section of the configuration: at the start, and again when the
 //! configuration changes. In which order is decided by `src/app.rs`.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use call::CallConfig;
 use protocol::{phone::PhoneRules, rest::Offer};
@@ -9,8 +9,9 @@ use protocol::{phone::PhoneRules, rest::Offer};
 use super::StartError;
 use crate::{
     billing::Billing,
-    config::{self, Check, Config},
+    config::{self, Config},
     context::Reader,
+    doctor,
     driver::clock,
     links::Links,
     server,
@@ -142,25 +143,27 @@ pub(super) async fn reception(
     }))
 }
 
-/// Finds out what is in use and whether it works, as `doctor` does.
-pub(super) async fn inspect(config: Config) -> Vec<server::Finding> {
-    let mut findings = Vec::new();
-    for part in config.parts(Check::Everything).await {
-        let (state, text) = match part.state {
-            Ok(text) => (server::State::Good, text),
-            Err(problem) => (server::State::Bad, problem),
+/// Finds out what is in use and whether it works, as the command `doctor` does.
+pub(super) async fn inspect(
+    config: Config,
+    folder: &DataFolder,
+    file: Option<&Path>,
+) -> Vec<server::Finding> {
+    let running = doctor::server(folder.path()).await;
+    let found = doctor::find(&config, folder.path(), file, &running).await;
+    let finding = |(role, state): doctor::Finding| {
+        let (state, text) = match state {
+            doctor::State::Good(text) => (server::State::Good, text),
+            doctor::State::Note(text) => (server::State::Note, text),
+            doctor::State::Bad(text) => (server::State::Bad, text),
         };
-        let finding = |state, text| server::Finding {
-            role: part.role.to_owned(),
+        server::Finding {
+            role: role.to_owned(),
             state,
             text,
-        };
-        findings.push(finding(state, text));
-        if let Some(better) = part.better {
-            findings.push(finding(server::State::Note, format!("Better: {better}")));
         }
-    }
-    findings
+    };
+    found.into_iter().map(finding).collect()
 }
 
 /// Sells credits.

@@ -11,7 +11,8 @@ use super::{
 };
 use crate::{
     app::App,
-    config::{Check, Config, Part},
+    config::Config,
+    doctor::{self, Finding, State},
     line::{
         sip,
         twilio::{
@@ -20,9 +21,6 @@ use crate::{
         },
     },
 };
-
-mod machine;
-mod own;
 
 #[derive(Debug, Args)]
 pub(super) struct Command {
@@ -35,21 +33,6 @@ pub(super) struct Command {
     #[command(flatten)]
     place: Place,
 }
-
-/// How one thing stands.
-#[derive(Debug, Serialize)]
-#[serde(tag = "state", content = "text", rename_all = "snake_case")]
-enum State {
-    /// It works.
-    Good(String),
-    /// It works, and something about it should be known.
-    Note(String),
-    /// It does not work, and this is what to do.
-    Bad(String),
-}
-
-/// What was found out about one thing.
-type Finding = (&'static str, State);
 
 pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     let findings = match command.place.config() {
@@ -83,19 +66,11 @@ struct Line<'a> {
 }
 
 async fn find(command: &Command, config: &Config) -> Vec<Finding> {
-    let server = own::server(config).await;
+    let data = data_dir(config);
+    let server = doctor::server(&data).await;
     let running = server.is_running();
-    let mut findings = own::configuration(command.place.config.as_deref());
-    findings.extend(own::place(config, &server).await);
-    findings.extend(machine::all(config, &server));
-    findings.extend(own::reach(config, running).await);
-    findings.extend(
-        config
-            .parts(Check::Everything)
-            .await
-            .into_iter()
-            .flat_map(part),
-    );
+    let file = command.place.config.as_deref();
+    let mut findings = doctor::find(config, &data, file, &server).await;
     match command.line.as_deref() {
         None => {}
         Some(twilio::NAME) => findings.extend(carrier(config, running).await),
@@ -193,16 +168,4 @@ fn show(name: &str, state: &State) {
     for line in lines {
         say(&format!("{:25}{line}", ""));
     }
-}
-
-fn part(part: Part) -> Vec<(&'static str, State)> {
-    let role = part.role;
-    let state = match part.state {
-        Ok(state) => State::Good(state),
-        Err(problem) => State::Bad(problem),
-    };
-    let better = part
-        .better
-        .map(|better| (role, State::Note(format!("better: {better}"))));
-    std::iter::once((role, state)).chain(better).collect()
 }

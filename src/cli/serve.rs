@@ -53,6 +53,9 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     } else {
         App::start(&reading.config, &data).await?
     };
+    if let Some(file) = &command.place.config {
+        app.is_configured_by(file);
+    }
     show(&reading.config, &app).await;
     let mut server = Server {
         program,

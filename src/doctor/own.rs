@@ -5,7 +5,7 @@ use std::{io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use tokio::net::TcpListener;
 
-use super::{Finding, State, data_dir};
+use super::{Finding, State};
 use crate::{
     admin::{Answer, Request, Standing, socket},
     config::Config,
@@ -28,7 +28,7 @@ const SECRETS: [&str; 6] = [
 ];
 
 /// What is known of the data folder, and of the server on it.
-pub(super) enum Server {
+pub(crate) enum Server {
     /// None is there.
     None {
         /// Webhooks that wait.
@@ -43,26 +43,27 @@ pub(super) enum Server {
 }
 
 impl Server {
-    pub(super) fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         matches!(self, Self::Running(_) | Self::Silent(_))
     }
 }
 
 /// Finds out who uses the data folder.
-pub(super) async fn server(config: &Config) -> Server {
-    let folder = match DataFolder::open(&data_dir(config)) {
+pub(crate) async fn server(data: &Path) -> Server {
+    let folder = match DataFolder::open(data) {
         Ok(folder) => folder,
         Err(error) => return Server::Broken(error),
+    };
+    let silent = match socket::ask(&folder, &Request::Status).await {
+        Ok(Answer::Server(standing)) => return Server::Running(Box::new(standing)),
+        Ok(_) => "it does not say who it is".to_owned(),
+        Err(error) => error.to_string(),
     };
     let opened =
         RedbStore::open(&folder.database()).and_then(|store| store.count_waiting_webhooks());
     match opened {
         Ok(webhooks) => Server::None { webhooks },
-        Err(error) if error.is_locked() => match socket::ask(&folder, &Request::Status).await {
-            Ok(Answer::Server(standing)) => Server::Running(Box::new(standing)),
-            Ok(_) => Server::Silent("it does not say who it is".into()),
-            Err(error) => Server::Silent(error.to_string()),
-        },
+        Err(error) if error.is_locked() => Server::Silent(silent),
         Err(error) => Server::Broken(error),
     }
 }
@@ -113,9 +114,8 @@ fn holds_secrets(text: &str) -> bool {
 }
 
 /// The data folder, the server on it, its address and its spool.
-pub(super) async fn place(config: &Config, server: &Server) -> Vec<Finding> {
-    let path = data_dir(config);
-    let shown = path.display();
+pub(super) async fn place(config: &Config, data: &Path, server: &Server) -> Vec<Finding> {
+    let shown = data.display();
     let folder = match server {
         Server::None { .. } => State::Good(format!(
             "{shown}, opens with version {SCHEMA} of the tables"
@@ -244,8 +244,8 @@ mod tests {
     #[test]
     fn what_is_a_secret_is_known_by_its_name() {
         for text in [
-            "[llm.openai]\napi_key = \"x\"\n",
-            "[line.twilio]\nauth_token = \"x\"\n",
+            "[llm.vendor]\napi_key = \"x\"\n",
+            "[line.carrier]\nauth_token = \"x\"\n",
             "[[line.sip.trunks]]\nserver = \"a\"\npassword = \"x\"\n",
             "[billing.stripe]\nwebhook_secret = \"x\"\n",
         ] {
@@ -253,7 +253,7 @@ mod tests {
         }
         for text in [
             "",
-            "[llm.openai]\napi_key = \"\"\n",
+            "[llm.vendor]\napi_key = \"\"\n",
             "[server.tls]\nkey = \"/etc/key.pem\"\n",
             "[line.sip]\nlisten = \"0.0.0.0:5060\"\n",
         ] {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use super::{Finding, State, data_dir, own::Server};
+use super::{Finding, State, own::Server};
 use crate::{config::Config, driver::clock};
 
 /// Below this much free space calls are likely to fill the disk: a day of one line's recordings.
@@ -26,12 +26,11 @@ const AHEAD: Duration = Duration::from_secs(300);
 /// A certificate should be renewed so many days before its end.
 const RENEW: i64 = 14;
 
-pub(super) fn all(config: &Config, server: &Server) -> Vec<Finding> {
-    let data = data_dir(config);
+pub(super) fn all(config: &Config, data: &Path, server: &Server) -> Vec<Finding> {
     let mut findings = vec![
-        ("disk space", space(&data, config.data.reserve())),
+        ("disk space", space(data, config.data.reserve())),
         ("open files", files(config, server)),
-        ("clock", time(clock::wall(), &data)),
+        ("clock", time(clock::wall(), data)),
     ];
     if config.server.tls.is_set() {
         findings.push((
