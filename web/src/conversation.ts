@@ -1,7 +1,7 @@
 // The conversation as it is shown, built from live events one by one. What was really heard is decided by the call; here
 // it is only put in order: turns, words that may still change, what was cut off, and what happened in between.
 
-import type { Call, Latency, LiveEvent, Speaker, Turn, Word } from "./types";
+import type { Call, Latency, LiveEvent, Speaker, Word } from "./types";
 
 export interface Spoken {
   kind: "turn";
@@ -30,6 +30,8 @@ export interface Conversation {
   items: Item[];
   thinking: boolean;
   speaking: Speaker | null;
+  /** What the agent asks its requester and waits for. */
+  question: { number: number; text: string } | null;
   /** When the callee answered, in milliseconds since the call was created. */
   answered: number | null;
   call: Call | null;
@@ -40,6 +42,7 @@ export const empty = (): Conversation => ({
   items: [],
   thinking: false,
   speaking: null,
+  question: null,
   answered: null,
   call: null,
   seq: 0,
@@ -142,12 +145,17 @@ export function after(state: Conversation, event: LiveEvent): Conversation {
     }
     case "dtmf":
       return note(`${event.from === "agent" ? "The agent" : "The callee"} pressed ${event.key}`);
+    case "question":
+      return { ...note(`The agent asks you: ${event.text}`), question: { number: event.question, text: event.text } };
+    case "question.closed":
+      return { ...note(event.answered ? "You answered the agent" : "The agent goes on without an answer"), question: null };
     case "tool":
-      return event.name === "wait" ? next : note(`The agent uses ${event.name.replaceAll("_", " ")}${event.argument ? ` ${event.argument}` : ""}`);
+      // The question is an event of its own.
+      return event.name === "wait" || event.name === "ask_customer" ? next : note(`The agent uses ${event.name.replaceAll("_", " ")}${event.argument ? ` ${event.argument}` : ""}`);
     case "warning":
       return note(event.message);
     case "call.ended":
-      return { ...next, call: event.call, speaking: null, thinking: false };
+      return { ...next, call: event.call, speaking: null, thinking: false, question: null };
     default:
       return next;
   }
@@ -155,19 +163,4 @@ export function after(state: Conversation, event: LiveEvent): Conversation {
 
 function spoken(key: string, speaker: Speaker, words: Word[], partial: string, at: number): Spoken {
   return { kind: "turn", key, speaker, words, partial, at, interrupted: false, latency: null };
-}
-
-/** The places of a turn's words in the recording, in milliseconds. Turns carry no time for each word, so each gets a
- *  share of the turn's time that goes with its length. */
-export function places(turn: Turn): { text: string; from: number; to: number }[] {
-  const texts = turn.text.split(/\s+/).filter(Boolean);
-  const weight = (text: string) => text.length + 2;
-  const whole = texts.reduce((sum, text) => sum + weight(text), 0);
-  const length = Math.max(0, turn.ended_ms - turn.started_ms);
-  let before = 0;
-  return texts.map((text) => {
-    const from = turn.started_ms + (length * before) / whole;
-    before += weight(text);
-    return { text, from, to: turn.started_ms + (length * before) / whole };
-  });
 }

@@ -85,6 +85,8 @@ export type LiveEvent = { seq: number; t_ms: number; call_id: string } & (
   | { type: "turn.latency"; generation: number; latency: Latency }
   | { type: "dtmf"; key: string; from: Speaker }
   | { type: "tool"; name: string; argument: string | null }
+  | { type: "question"; question: number; text: string; answer_within_ms: number }
+  | { type: "question.closed"; question: number; answered: boolean }
   | { type: "warning"; message: string }
   | { type: "call.ended"; call: Call }
 );
@@ -94,7 +96,8 @@ export type Command =
   | { type: "interrupt" | "hang_up" }
   | { type: "dtmf"; keys: string }
   | { type: "transfer"; to: string }
-  | { type: "mute"; on: boolean };
+  | { type: "mute"; on: boolean }
+  | { type: "answer"; question: number; text: string };
 
 /** Who is signed in. */
 export interface Session {

@@ -1,13 +1,17 @@
-// A recording as it is drawn: the loudest and quietest sample of each column, for each side.
+// A recording as it is drawn: the loudest and quietest sample of each column, for each side. And how loud each side is,
+// frame by frame.
 
 export interface Wave {
   seconds: number;
   /** Columns of agent and callee, -1 to 1, as pairs of lowest and highest. */
   agent: Float32Array;
   callee: Float32Array;
+  /** The root of the mean square of each frame, 0 to 1. */
+  loudness: { agent: Float32Array; callee: Float32Array };
 }
 
 export const COLUMNS = 900;
+export const FRAME_MS = 20;
 
 /** Reads a WAV file of 16-bit stereo. */
 export function readWave(file: ArrayBuffer): Wave | null {
@@ -45,5 +49,18 @@ function columns(view: DataView, start: number, frames: number, rate: number): W
       }
     }
   }
-  return { seconds: frames / rate, agent, callee };
+  const loudness = { agent: loud(view, start, frames, rate), callee: loud(view, start + 2, frames, rate) };
+  return { seconds: frames / rate, agent, callee, loudness };
+}
+
+function loud(view: DataView, start: number, frames: number, rate: number): Float32Array {
+  const size = Math.round((rate * FRAME_MS) / 1000);
+  const result = new Float32Array(Math.ceil(frames / size));
+  for (let place = 0; place < result.length; place += 1) {
+    const last = Math.min(frames, (place + 1) * size);
+    let sum = 0;
+    for (let frame = place * size; frame < last; frame += 1) sum += (view.getInt16(start + frame * 4, true) / 32768) ** 2;
+    result[place] = Math.sqrt(sum / size);
+  }
+  return result;
 }

@@ -1,4 +1,4 @@
-// Taking part in a running call: speak through the agent, guide it, press keys, stop it, connect elsewhere, hang up.
+// Taking part in a running call: answer what the agent asks, speak through it, guide it, press keys, stop it, connect elsewhere, hang up.
 
 import { useState } from "preact/hooks";
 import * as api from "../api";
@@ -15,7 +15,8 @@ export function Controls({ followed }: { followed: Followed }) {
   const [transfer, setTransfer] = useState(false);
   const [muted, setMuted] = useState(false);
   const [told, setTold] = useState({ text: "", bad: false });
-  const { call } = followed.conversation;
+  const [answer, setAnswer] = useState("");
+  const { call, question } = followed.conversation;
   const talking = call?.status === "in_progress" && followed.connected;
 
   const send = (command: Command, done: string, then = () => {}) =>
@@ -39,6 +40,23 @@ export function Controls({ followed }: { followed: Followed }) {
   return (
     <section class="card controls" aria-labelledby="controls-title">
       <h2 id="controls-title">Take part</h2>
+      {talking && question && (
+        <form
+          class="question"
+          key={question.number}
+          onSubmit={(event) => {
+            event.preventDefault();
+            if (!answer.trim()) return setTold({ text: "Write an answer first.", bad: true });
+            void send({ type: "answer", question: question.number, text: answer.trim() }, "The agent has your answer.", () => setAnswer(""));
+          }}
+        >
+          <label for="answer"><span class="hint">The agent asks you</span>{question.text}</label>
+          <div class="transfer">
+            <input id="answer" autocomplete="off" value={answer} onInput={(event) => setAnswer(event.currentTarget.value)} />
+            <button type="submit">Answer</button>
+          </div>
+        </form>
+      )}
       <label for="words" class="hidden">Words for the agent</label>
       <textarea
         id="words"

@@ -1,8 +1,8 @@
 // The recording: both sides as a waveform, and the transcript under it. A click on a word, or on the waveform, plays there.
 
-import { useEffect, useRef, useState } from "preact/hooks";
-import { places } from "../conversation";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { clock } from "../format";
+import { places } from "../places";
 import type { Call, Turn } from "../types";
 import { readWave, type Wave } from "../wave";
 import { Icon } from "./icon";
@@ -104,7 +104,7 @@ export function Recording({ call, wanted, onSeek }: Props) {
       {call.turns.length === 0 && <p class="hint">Nothing was said.</p>}
       <ol class="transcript">
         {call.turns.map((turn, place) => (
-          <Said turn={turn} key={place} now={playing || now > 0 ? now : -1} onSeek={onSeek} playable={url !== null} />
+          <Said turn={turn} key={place} now={playing || now > 0 ? now : -1} wave={wave} onSeek={onSeek} playable={url !== null} />
         ))}
       </ol>
     </section>
@@ -114,11 +114,13 @@ export function Recording({ call, wanted, onSeek }: Props) {
 interface SaidProps {
   turn: Turn;
   now: number;
+  wave: Wave | null;
   playable: boolean;
   onSeek: (ms: number) => void;
 }
 
-function Said({ turn, now, playable, onSeek }: SaidProps) {
+function Said({ turn, now, wave, playable, onSeek }: SaidProps) {
+  const words = useMemo(() => places(turn, wave), [turn, wave]);
   const current = now >= turn.started_ms && now < turn.ended_ms;
   const name = turn.speaker === "agent" ? "Agent" : "Callee";
   // One tab stop a turn; the words in it are for the mouse and the finger.
@@ -130,7 +132,7 @@ function Said({ turn, now, playable, onSeek }: SaidProps) {
       <div>
         <p class="by">{name}{turn.interrupted && <span class="badge">interrupted</span>}</p>
         <p class="text">
-          {places(turn).map((word, place) => (
+          {words.map((word, place) => (
             <span
               key={place}
               class={now >= word.from && now < word.to ? "word now" : "word"}
