@@ -5,10 +5,6 @@ import workletUrl from "./worklet.js?url";
 export class Listener {
   private readonly context = new AudioContext({ sampleRate: 16000 });
   private node: AudioWorkletNode | null = null;
-  /** The loudest sample of each side lately, 0 to 1. */
-  readonly level = { agent: 0, callee: 0 };
-  /** Pieces of sound that arrived, for whoever wants to know whether any does. */
-  pieces = 0;
 
   constructor() {
     void this.start();
@@ -23,7 +19,6 @@ export class Listener {
   }
 
   play(piece: ArrayBuffer) {
-    this.pieces += 1;
     this.node?.port.postMessage(piece, [piece]);
   }
 

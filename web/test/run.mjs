@@ -3,11 +3,17 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { expectingFailures, faults, inspect, launch, need, signIn, url, visitor } from "./browser.mjs";
-import { silences } from "./recording.mjs";
+import { silences, sounds } from "./recording.mjs";
 
 const key = need("AGENTPHONE_KEY");
 const strangersKey = need("AGENTPHONE_OTHER_KEY");
 const link = need("AGENTPHONE_LINK");
+
+/** Returns a file as the page gets it. */
+async function fetched(page, path) {
+  const bytes = await page.evaluate(async (path) => Array.from(new Uint8Array(await (await fetch(path)).arrayBuffer())), path);
+  return Buffer.from(bytes);
+}
 
 let browser;
 let page;
@@ -65,6 +71,13 @@ test("mistakes are said beside their fields", async () => {
     await page.locator("#website-error").waitFor();
   });
   await page.getByLabel("Website").fill("");
+  await page.getByLabel("Metadata").fill("no JSON");
+  await page.getByRole("button", { name: "Call now" }).click();
+  await page.locator("#metadata-error").filter({ hasText: "no JSON" }).waitFor();
+  await page.getByLabel("Metadata").fill("");
+  await page.getByLabel("At a voice mailbox").selectOption("Leave a message");
+  await page.getByLabel("The message").fill("Please call us back.");
+  await inspect(page, "calls-more");
   await page.getByText("More about the call").click();
 });
 
@@ -85,6 +98,18 @@ test("a call is made, followed, heard and steered", async () => {
   await page.locator(".bubble.cut").first().waitFor();
   await page.locator(".bubble.cut del").first().waitFor();
   await inspect(page, "call-live");
+  // Another page of the same person joins as a listener, from the phone.
+  const listener = await page.context().newPage();
+  const sound = new Promise((resolve) => listener.on("websocket", (socket) => socket.on("framereceived", ({ payload }) => {
+    if (typeof payload !== "string" && payload.some((byte) => byte !== 0)) resolve();
+  })));
+  await listener.goto(`${url}/phone`);
+  await listener.getByRole("button", { name: "Listen in" }).click();
+  await listener.locator(".listened .bubble").first().waitFor();
+  await listener.getByRole("button", { name: "Listening" }).waitFor();
+  await sound;
+  await inspect(listener, "phone-listening");
+  await listener.close();
   await page.getByLabel("Words for the agent").fill("Accept any time before nine.");
   await page.getByRole("button", { name: "Guide only" }).click();
   await page.locator(".told").filter({ hasText: "the callee does not hear it" }).waitFor();
@@ -105,6 +130,15 @@ test("after the call its sound and its outcome are there", async () => {
   await page.waitForFunction((at) => document.querySelector("audio").currentTime > at + 0.2, at);
   assert.ok((await place()) < at + 4, `plays at ${await place()}, and not at ${at}`);
   await page.getByRole("button", { name: "Pause" }).click();
+  const file = await fetched(page, `/api/v1/calls/${call.split("/").at(-1)}/recording`);
+  for (const side of ["agent", "callee"]) {
+    const places = await page.locator(`.said.${side} .word`).evaluateAll((words) =>
+      words.filter((word) => /[a-z]/i.test(word.textContent)).map((word) => Number(word.dataset.ms)),
+    );
+    assert.ok(places.length > 5);
+    const silent = places.filter((ms) => !sounds(file, side, ms, ms + 160));
+    assert.deepEqual(silent, [], `places where the ${side} says nothing`);
+  }
   await inspect(page, "call-ended");
   const [saved] = await Promise.all([
     page.waitForEvent("download"),
@@ -141,11 +175,15 @@ test("a stranger sees nothing of it", async () => {
 });
 
 test("keys are made, shown once and revoked", async () => {
+  await page.getByRole("link", { name: "Calls", exact: true }).click();
+  await page.locator(".row").filter({ hasText: "Nopa" }).first().waitFor();
+  await inspect(page, "calls-list");
   await page.getByRole("link", { name: "Keys & credits" }).click();
   await page.getByRole("cell", { name: "Free credits of a new account" }).waitFor();
   await page.getByRole("cell", { name: "Call" }).first().waitFor();
   await page.getByText("Make a key").click();
   await page.getByRole("textbox", { name: "Name" }).fill("laptop");
+  await page.getByLabel("It works").selectOption("For 30 days");
   await page.getByRole("button", { name: "Make the key" }).click();
   const made = await page.locator(".made code").textContent();
   assert.match(made, /^ak_live_[0-9a-z]{32}$/);
@@ -153,6 +191,7 @@ test("keys are made, shown once and revoked", async () => {
   await page.getByRole("button", { name: "Done" }).click();
   assert.equal(await page.getByText(made).count(), 0);
   const row = page.locator(".row").filter({ hasText: "laptop" });
+  await row.getByText("until").waitFor();
   await row.getByRole("button", { name: "Revoke" }).click();
   await row.getByRole("button", { name: "Revoke now" }).click();
   await row.getByText("revoked").waitFor();
@@ -161,6 +200,9 @@ test("keys are made, shown once and revoked", async () => {
 test("settings say what is in use", async () => {
   await page.getByRole("link", { name: "Settings" }).click();
   await page.getByText("speech to text").waitFor();
+  for (const subject of ["configuration", "data folder", "disk space", "open files", "clock", "public url"]) {
+    await page.getByText(subject, { exact: true }).waitFor();
+  }
   await inspect(page, "settings");
 });
 
@@ -203,11 +245,7 @@ test("a call rings in the page, is answered, talked over and hung up", async () 
   const cut = data.turns.find((turn) => turn.speaker === "agent" && turn.interrupted);
   assert.ok(cut, "the agent was cut off");
   // On the clock of the wire: from when the callee begins to talk over the agent until the agent is silent.
-  const file = await page.evaluate(async (id) => {
-    const bytes = new Uint8Array(await (await fetch(`/api/v1/calls/${id}/recording`)).arrayBuffer());
-    return Array.from(bytes);
-  }, id);
-  const stops = silences(Buffer.from(file), cut.started_ms);
+  const stops = silences(await fetched(page, `/api/v1/calls/${id}/recording`), cut.started_ms);
   console.log(`the agent was silent ${stops.agentSilent - stops.calleeSpeaks} ms after the callee spoke over it`);
   assert.ok(stops.agentSilent - stops.calleeSpeaks < 500, JSON.stringify(stops));
 });

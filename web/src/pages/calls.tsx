@@ -1,11 +1,12 @@
 // Calls: making one, and the list of them with those that are running on top, kept fresh while it is looked at.
 
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
+import { useAccount } from "../account";
 import * as api from "../api";
 import { clock, isFinal, phone, state, title, when } from "../format";
 import { NewCall } from "../parts/new-call";
 import { Link, go } from "../router";
-import type { Call, LiveEvent, Offer, Status } from "../types";
+import type { Call, Offer, Status } from "../types";
 
 const FILTERS: { label: string; status: Status | "" }[] = [
   { label: "All", status: "" },
@@ -41,7 +42,7 @@ export function CallsPage({ offer, onCreated }: { offer: Offer | null; onCreated
       return !status || call.status === status ? [call, ...known] : known;
     });
   }, [status]);
-  useLive(learn);
+  useAccount(learn);
 
   return (
     <div class="calls">
@@ -109,44 +110,4 @@ function Row({ call }: { call: Call }) {
       </Link>
     </li>
   );
-}
-
-/** Follows all calls of the account, and tells of each when its state changes. */
-function useLive(learn: (call: Call) => void) {
-  const told = useRef(learn);
-  told.current = learn;
-  useEffect(() => {
-    let gone = false;
-    let socket: WebSocket | null = null;
-    let timer = 0;
-    const known = new Map<string, Call>();
-    const open = async () => {
-      try {
-        socket = await api.socket("/api/v1/live");
-        if (gone) return socket.close();
-        socket.onmessage = (message) => {
-          const event = JSON.parse(message.data as string) as LiveEvent;
-          if (event.type === "snapshot" || event.type === "call.ended") known.set(event.call_id, event.call);
-          else if (event.type === "call.status") {
-            const call = known.get(event.call_id);
-            if (!call) return;
-            known.set(event.call_id, { ...call, status: event.status });
-          } else return;
-          told.current(known.get(event.call_id)!);
-        };
-        socket.onclose = () => {
-          if (!gone) timer = window.setTimeout(open, 3000);
-        };
-      } catch (error) {
-        if (error instanceof api.ApiError && error.status === 401) return;
-        if (!gone) timer = window.setTimeout(open, 3000);
-      }
-    };
-    void open();
-    return () => {
-      gone = true;
-      window.clearTimeout(timer);
-      socket?.close();
-    };
-  }, []);
 }

@@ -79,12 +79,14 @@ function Made({ made, onDone }: { made: Key; onDone: () => void }) {
 function NewKey({ onMade }: { onMade: (key: Key) => void }) {
   const [name, setName] = useState("");
   const [mode, setMode] = useState<Key["mode"]>("live");
+  const [days, setDays] = useState("");
   const [scopes, setScopes] = useState<Scope[]>(["calls:read", "calls:write", "control"]);
   const [error, setError] = useState<api.ApiError | null>(null);
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
     setError(null);
-    api.createKey({ name: name.trim(), mode, scopes }).then((key) => {
+    const expires_at = days ? new Date(Date.now() + Number(days) * 86_400_000).toISOString() : undefined;
+    api.createKey({ name: name.trim(), mode, scopes, expires_at }).then((key) => {
       setName("");
       onMade(key);
     }, setError);
@@ -105,6 +107,17 @@ function NewKey({ onMade }: { onMade: (key: Key) => void }) {
             </select>
           )}
         </Field>
+        <Field name="expires_at" label="It works" error={about("expires_at")}>
+          {(attributes) => (
+            <select {...attributes} value={days} onChange={(event) => setDays(event.currentTarget.value)}>
+              <option value="">Until it is revoked</option>
+              <option value="7">For 7 days</option>
+              <option value="30">For 30 days</option>
+              <option value="90">For 90 days</option>
+              <option value="365">For a year</option>
+            </select>
+          )}
+        </Field>
         <fieldset>
           <legend>It may</legend>
           {SCOPES.map(({ scope, label }) => (
@@ -119,7 +132,7 @@ function NewKey({ onMade }: { onMade: (key: Key) => void }) {
           ))}
           {about("scopes") && <p class="error" role="alert">{error?.message}</p>}
         </fieldset>
-        {error && !["name", "mode", "scopes"].includes(error.field ?? "") && <p class="error" role="alert">{error.message}</p>}
+        {error && !["name", "mode", "expires_at", "scopes"].includes(error.field ?? "") && <p class="error" role="alert">{error.message}</p>}
         <button type="submit" class="primary">Make the key</button>
       </form>
     </details>

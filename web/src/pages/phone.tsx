@@ -1,13 +1,16 @@
-// The phone: calls of the line "browser" ring here. A click answers, and the sound goes through this page.
+// The phone: calls of the line "browser" ring here. A click answers, and the sound goes through this page. Calls that run
+// elsewhere can be listened to.
 
-import { useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useCallback, useEffect, useReducer, useRef, useState } from "preact/hooks";
+import { useAccount } from "../account";
 import * as api from "../api";
-import { clock, phone as written } from "../format";
+import { clock, phone as written, title } from "../format";
 import { useCall } from "../live";
 import { Icon } from "../parts/icon";
 import { Live } from "../parts/live";
 import { Phone, type PhoneState } from "../phone";
 import { Link } from "../router";
+import type { Call } from "../types";
 
 const KEYS = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "*", "0", "#"];
 
@@ -29,7 +32,12 @@ export function PhonePage() {
         <Status state={state} act={act} />
       </section>
       {state.kind === "talking" && <Words call={state.call} />}
-      {(state.kind === "ready" || state.kind === "connecting") && <CallMe />}
+      {(state.kind === "ready" || state.kind === "connecting") && (
+        <>
+          <Running />
+          <CallMe />
+        </>
+      )}
     </div>
   );
 }
@@ -144,5 +152,55 @@ function CallMe() {
       </form>
       <p class="hint">It rings on this page. Answer as the place that is called, and try to interrupt it.</p>
     </section>
+  );
+}
+
+/** Calls of the account that run now; one of them can be joined as a listener. */
+function Running() {
+  const [calls, setCalls] = useState<Call[]>([]);
+  const [joined, setJoined] = useState<string | null>(null);
+  useEffect(() => {
+    // What does not come here comes by the socket when something happens.
+    api.calls("status=in_progress&limit=25").then((page) => setCalls(page.data), () => undefined);
+  }, []);
+  useAccount(useCallback((call: Call) => {
+    setCalls((known) => {
+      const others = known.filter((other) => other.call_id !== call.call_id);
+      return call.status === "in_progress" ? [call, ...others] : others;
+    });
+  }, []));
+  if (calls.length === 0 && !joined) return null;
+  return (
+    <section class="card" aria-labelledby="running-title">
+      <h2 id="running-title">Running now</h2>
+      <ul class="rows plain">
+        {calls.map((call) => (
+          <li class="row" key={call.call_id}>
+            <span class="dot live" aria-hidden="true" />
+            <span class="who"><Link href={`/call/${call.call_id}`}>{title(call)}</Link><span>{call.objective}</span></span>
+            <button
+              type="button"
+              class={joined === call.call_id ? "toggle on" : "toggle"}
+              aria-pressed={joined === call.call_id}
+              onClick={() => setJoined(joined === call.call_id ? null : call.call_id)}
+            >
+              <Icon name="listen" /> {joined === call.call_id ? "Listening" : "Listen in"}
+            </button>
+          </li>
+        ))}
+      </ul>
+      {joined && <Listened call={joined} key={joined} />}
+    </section>
+  );
+}
+
+/** A call that this page only hears. */
+function Listened({ call }: { call: string }) {
+  const followed = useCall(call);
+  useEffect(() => followed.listen(true), []);
+  return (
+    <div class="talk listened" role="region" aria-label="The call you listen to">
+      <Live conversation={followed.conversation} />
+    </div>
   );
 }

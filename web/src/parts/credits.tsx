@@ -71,7 +71,7 @@ export function Credits({ session }: { session: Session }) {
                 <td>
                   {line.call_id ? <Link href={`/call/${line.call_id}`}>{WHY[line.kind] ?? line.kind}</Link> : (WHY[line.kind] ?? line.kind)}
                 </td>
-                <td class="number">{line.amount > 0 ? `+${line.amount}` : line.amount}</td>
+                <td class="number">{line.amount > 0 ? `+${line.amount}` : `\u2212${-line.amount}`}</td>
                 <td class="number">{line.balance}</td>
               </tr>
             ))}

@@ -22,14 +22,23 @@ const EMPTY = {
   first_message: "",
   instructions: "",
   transfer_to: "",
+  from_phone_number: "",
+  scheduled_at: "",
   max_duration_seconds: "",
+  voicemail: "",
+  voicemail_message: "",
+  webhook_url: "",
+  metadata: "",
   result_schema: "",
   scenario: "",
   line: "",
 };
 
 /** Fields that are shown only when asked for. */
-const MORE = ["website", "language", "first_message", "instructions", "transfer_to", "max_duration_seconds", "result_schema"];
+const MORE = [
+  "website", "language", "first_message", "instructions", "transfer_to", "from_phone_number", "scheduled_at", "max_duration_seconds",
+  "voicemail", "webhook_url", "metadata", "result_schema",
+];
 
 type Name = keyof typeof EMPTY;
 
@@ -60,14 +69,14 @@ export function NewCall({ offer, onCreated }: { offer: Offer | null; onCreated: 
     event.preventDefault();
     const made = body(values, line, demo);
     setGeneral(null);
-    if (typeof made === "string") {
-      setErrors({ result_schema: made });
+    if ("wrong" in made) {
+      setErrors(made.wrong);
       setOpen(true);
       return;
     }
     setBusy(true);
     setErrors({});
-    api.createCall(made).then(
+    api.createCall(made.body).then(
       (answer) => onCreated(answer.data.call_id),
       (problem: api.ApiError) => {
         setBusy(false);
@@ -81,6 +90,13 @@ export function NewCall({ offer, onCreated }: { offer: Offer | null; onCreated: 
     );
   };
 
+  const area = (name: Name, label: string, rows: number, hint?: string, code = false) => (
+    <Field name={name} label={label} hint={hint} error={errors[name]}>
+      {(attributes) => (
+        <textarea {...attributes} class={code ? "code" : undefined} rows={rows} spellcheck={!code} value={values[name]} onInput={set(name)} />
+      )}
+    </Field>
+  );
   const text = (name: Name, label: string, hint?: string, more: object = {}) => (
     <Field name={name} label={label} hint={hint} error={errors[name]}>
       {(attributes) => <input {...attributes} type="text" value={values[name]} onInput={set(name)} {...more} />}
@@ -97,27 +113,30 @@ export function NewCall({ offer, onCreated }: { offer: Offer | null; onCreated: 
         </p>
       )}
       <form onSubmit={submit} noValidate>
-        {offer && offer.lines.length > 1 && (
-          <Field name="line" label="Line" error={errors.line}>
-            {(attributes) => (
-              <select {...attributes} value={line} onChange={set("line")}>
-                {offer.lines.map((other) => <option value={other.name} key={other.name}>{lineName(other.name)}</option>)}
-              </select>
-            )}
-          </Field>
-        )}
-        {demo && (
-          <Field name="scenario" label="Who picks up" error={errors.scenario} hint={chosen?.about ?? "The server's default callee."}>
-            {(attributes) => (
-              <select {...attributes} value={values.scenario} onChange={set("scenario")}>
-                <option value="">Somebody friendly</option>
-                {scenarios.map((scenario) => (
-                  <option value={scenario.name} key={scenario.name}>{scenario.name.replaceAll("-", " ")}</option>
-                ))}
-              </select>
-            )}
-          </Field>
-        )}
+        <div class="pair">
+          {offer && offer.lines.length > 1 && (
+            <Field name="line" label="Line" error={errors.line}>
+              {(attributes) => (
+                <select {...attributes} value={line} onChange={set("line")}>
+                  {offer.lines.map((other) => <option value={other.name} key={other.name}>{lineName(other.name)}</option>)}
+                </select>
+              )}
+            </Field>
+          )}
+          {demo && (
+            <Field name="scenario" label="Who picks up" error={errors.scenario}>
+              {(attributes) => (
+                <select {...attributes} aria-describedby="scenario-about" value={values.scenario} onChange={set("scenario")}>
+                  <option value="">Friendly</option>
+                  {scenarios.map((scenario) => (
+                    <option value={scenario.name} key={scenario.name}>{scenario.name.replaceAll("-", " ")}</option>
+                  ))}
+                </select>
+              )}
+            </Field>
+          )}
+          {demo && <p class="hint" id="scenario-about">{chosen?.about ?? "The server's default callee."}</p>}
+        </div>
         <Field name="to_phone_number" label="Number" required error={errors.to_phone_number} hint="US or Canada, as in +14155551234">
           {(attributes) => (
             <input {...attributes} type="tel" autocomplete="off" value={values.to_phone_number} onInput={set("to_phone_number")} />
@@ -125,25 +144,34 @@ export function NewCall({ offer, onCreated }: { offer: Offer | null; onCreated: 
         </Field>
         <Field name="objective" label="What the agent should accomplish" required error={errors.objective}>
           {(attributes) => (
-            <textarea {...attributes} rows={3} value={values.objective} onInput={set("objective")} />
+            <textarea {...attributes} rows={2} value={values.objective} onInput={set("objective")} />
           )}
         </Field>
-        {text("business_name", "Who is called", "The name of the business or person", { autocomplete: "off" })}
+        {text("business_name", "Who is called", undefined, { autocomplete: "off", placeholder: "A business or a person" })}
         <details open={open} onToggle={(event) => setOpen((event.currentTarget as HTMLDetailsElement).open)}>
           <summary>More about the call</summary>
           {text("website", "Website", "Where the agent may read about them", { inputMode: "url", autocomplete: "off" })}
           {text("language", "Language", "A name or a tag, such as spanish or es-MX. English when empty")}
           {text("first_message", "First words", "Said word for word when somebody answers")}
-          <Field name="instructions" label="Context for the agent" error={errors.instructions}>
-            {(attributes) => <textarea {...attributes} rows={2} value={values.instructions} onInput={set("instructions")} />}
-          </Field>
-          {text("transfer_to", "May connect to", "A number the agent may transfer to", { inputMode: "tel" })}
-          {text("max_duration_seconds", "Longest call, in seconds", "600 when empty", { inputMode: "numeric" })}
-          <Field name="result_schema" label="Result to bring back" hint="A JSON Schema" error={errors.result_schema}>
+          {area("instructions", "Context for the agent", 2)}
+          {area("result_schema", "Result to bring back", 3, "A JSON Schema", true)}
+          <Field name="voicemail" label="At a voice mailbox" error={errors.voicemail}>
             {(attributes) => (
-              <textarea {...attributes} class="code" rows={3} spellcheck={false} value={values.result_schema} onInput={set("result_schema")} />
+              <select {...attributes} value={values.voicemail} onChange={set("voicemail")}>
+                <option value="">Hang up</option>
+                <option value="leave_message">Leave a message</option>
+              </select>
             )}
           </Field>
+          {values.voicemail === "leave_message" && area("voicemail_message", "The message", 2, "The agent makes one of its own when empty")}
+          <Field name="scheduled_at" label="When" hint="At once when empty; by this browser's clock" error={errors.scheduled_at}>
+            {(attributes) => <input {...attributes} type="datetime-local" value={values.scheduled_at} onInput={set("scheduled_at")} />}
+          </Field>
+          {text("max_duration_seconds", "Longest call, in seconds", "600 when empty", { inputMode: "numeric" })}
+          {text("transfer_to", "May connect to", "A number the agent may transfer to", { inputMode: "tel", autocomplete: "off" })}
+          {text("from_phone_number", "Calls from", "One of the server's own numbers", { inputMode: "tel", autocomplete: "off" })}
+          {text("webhook_url", "Webhook", "Where events of this call are sent", { inputMode: "url", autocomplete: "off" })}
+          {area("metadata", "Metadata", 2, "JSON that comes back with the call", true)}
         </details>
         {general && (
           <p class="error" role="alert">
@@ -159,29 +187,40 @@ export function NewCall({ offer, onCreated }: { offer: Offer | null; onCreated: 
 }
 
 function lineName(name: string): string {
-  if (name === "simulated") return "Simulated (demo)";
-  if (name === "browser") return "This browser (you answer)";
+  if (name === "simulated") return "Simulated";
+  if (name === "browser") return "This browser";
   return name;
 }
 
-/** The request, with what is empty left out; or what is wrong with the schema. */
-function body(values: typeof EMPTY, line: string, demo: boolean): object | string {
+type Made = { body: object } | { wrong: Partial<Record<Name, string>> };
+
+/** The request, with what is empty left out; or what is wrong with the JSON in it. */
+function body(values: typeof EMPTY, line: string, demo: boolean): Made {
   const made: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(values)) {
     const text = value.trim();
     if (text && (name !== "scenario" || demo)) made[name] = text;
+  }
+  const { voicemail, voicemail_message: message } = made;
+  delete made.voicemail_message;
+  if (voicemail) made.voicemail = { action: voicemail, ...(voicemail === "leave_message" && message ? { message } : {}) };
+  if (made.scheduled_at) {
+    const at = new Date(made.scheduled_at as string);
+    if (!Number.isNaN(at.getTime())) made.scheduled_at = at.toISOString();
   }
   if (line) made.line = line;
   if (made.max_duration_seconds) {
     const seconds = Number(made.max_duration_seconds);
     if (!Number.isNaN(seconds)) made.max_duration_seconds = seconds;
   }
-  if (made.result_schema) {
+  for (const name of ["result_schema", "metadata"] as const) {
+    if (!made[name]) continue;
     try {
-      made.result_schema = JSON.parse(made.result_schema as string);
+      made[name] = JSON.parse(made[name] as string);
     } catch {
-      return "This is no JSON. Expected a JSON Schema, such as {\"type\": \"object\"}.";
+      const example = name === "metadata" ? '{"order": 77}' : '{"type": "object"}';
+      return { wrong: { [name]: `This is no JSON. Expected something like ${example}.` } };
     }
   }
-  return made;
+  return { body: made };
 }

@@ -47,8 +47,8 @@ export function Outcome({ call, onSeek }: { call: Call; onSeek: (ms: number) => 
       )}
       {call.metrics && call.metrics.answers > 0 && (
         <dl class="figures">
-          <div><dt>Felt silence, middle</dt><dd>{seconds(call.metrics.felt_silence_ms.p50)}</dd></div>
-          <div><dt>Felt silence, slow end</dt><dd>{seconds(call.metrics.felt_silence_ms.p95)}</dd></div>
+          <div><dt>Silence before an answer</dt><dd>{seconds(call.metrics.felt_silence_ms.p50)}</dd></div>
+          <div><dt>Silence, slowest 5 %</dt><dd>{seconds(call.metrics.felt_silence_ms.p95)}</dd></div>
           <div><dt>Interruptions</dt><dd>{call.metrics.interruptions}</dd></div>
           <div><dt>Agent spoke</dt><dd>{Math.round(call.metrics.talk_share.agent * 100)} %</dd></div>
         </dl>
