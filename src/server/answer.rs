@@ -75,7 +75,7 @@ pub(super) fn no_body() -> Body {
 }
 
 /// Adds what every answer carries, whatever made it.
-pub(super) fn add_common_headers(response: &mut Response<Body>) {
+pub(super) fn add_common_headers(response: &mut Response<Body>, encrypted: bool) {
     let common = [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
@@ -86,8 +86,10 @@ pub(super) fn add_common_headers(response: &mut Response<Body>) {
             "default-src 'none'; frame-ancestors 'none'",
         ),
     ];
+    // Whoever came by https once does not come without it for a year.
+    let strict = encrypted.then_some((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"));
     let headers = response.headers_mut();
-    for (name, value) in common {
+    for (name, value) in common.into_iter().chain(strict) {
         headers
             .entry(name)
             .or_insert(HeaderValue::from_static(value));

@@ -215,7 +215,8 @@ async fn handle(app: App, peer: IpAddr, request: Request<Incoming>) -> Response<
         Err(ApiError::internal())
     });
     let mut response = outcome.unwrap_or_else(|error| answer::error(&error));
-    answer::add_common_headers(&mut response);
+    let encrypted = app.settings().public_url.starts_with("https://");
+    answer::add_common_headers(&mut response, encrypted);
     // HTTP/2 has its own word for it; see `connection`. A socket goes on until the server closes it.
     if app.leaving.is_cancelled()
         && version < Version::HTTP_2

@@ -40,7 +40,9 @@ async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
         .await;
     assert_eq!(status, 200, "{body}");
     let answer = client.http.get(format!("{}/healthz", client.url)).send();
-    assert_eq!(answer.await.unwrap().version(), reqwest::Version::HTTP_2);
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.version(), reqwest::Version::HTTP_2);
+    assert!(answer.headers().contains_key("strict-transport-security"));
     assert!(
         client
             .http
