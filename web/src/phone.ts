@@ -75,7 +75,8 @@ export class Phone {
       socket.onopen = () => {
         if (this.state.kind === "connecting") this.set({ kind: "ready", note: "", call: null });
         for (const message of this.waiting.splice(0)) socket.send(message);
-        this.restart();
+        // The server knows this page as another one now; the offer says which call it has.
+        this.moved();
       };
       socket.onclose = () => this.again();
     } catch {

@@ -67,10 +67,21 @@ before(async () => {
   await page.addInitScript(() => {
     globalThis.peers = [];
     globalThis.states = [];
+    globalThis.offers = 0;
+    globalThis.sockets = [];
+    globalThis.WebSocket = class extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        globalThis.sockets.push(this);
+      }
+    };
     globalThis.RTCPeerConnection = class extends RTCPeerConnection {
       constructor(options) {
         super({ ...options, iceTransportPolicy: "relay" });
         globalThis.peers.push(this);
+        this.addEventListener("signalingstatechange", () => {
+          if (this.signalingState === "have-local-offer") globalThis.offers += 1;
+        });
         this.addEventListener("connectionstatechange", () => globalThis.states.push(this.connectionState));
       }
     };
@@ -110,6 +121,19 @@ test("when the network changes another way is found, and the call goes on", asyn
   const heard = await page.locator(".bubble.callee").count();
   await page.waitForFunction((heard) => document.querySelectorAll(".bubble.callee .heard, .bubble.callee .partial").length > 0
     && document.querySelectorAll(".bubble.callee").length > heard, heard);
+});
+
+test("a page whose socket breaks keeps its call, and has it in hand again", async () => {
+  const phones = () => page.evaluate(() => globalThis.sockets.filter((one) => one.url.endsWith("/phone")).length);
+  const before = await phones();
+  await page.evaluate(() => globalThis.sockets.filter((one) => one.url.endsWith("/phone")).at(-1).close());
+  // It comes back, says by an offer which call it has, and gets an answer.
+  await page.waitForFunction((before) => {
+    const known = globalThis.sockets.filter((one) => one.url.endsWith("/phone"));
+    return known.length > before && known.at(-1).readyState === WebSocket.OPEN;
+  }, before);
+  await page.waitForFunction(() => globalThis.offers > 2 && globalThis.peers.at(-1).signalingState === "stable");
+  await page.locator('[data-media="connected"]').waitFor();
 });
 
 test("a key that is revoked ends the call that it has in a page", async () => {

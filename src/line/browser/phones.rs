@@ -126,17 +126,26 @@ impl Phones {
         let mut state = self.state();
         let State { pages, calls, .. } = &mut *state;
         let Some(page) = pages.get(&from) else { return };
-        let Some(call) = calls.get_mut(&message.call_id) else {
+        let offers = matches!(message.what, Said::Offer { .. });
+        let known = calls.get_mut(&message.call_id);
+        let Some(call) = known.filter(|call| call.account == page.account) else {
+            // A page that comes back may have missed the end.
+            if offers {
+                let ended = ToPage::Ended {
+                    call_id: message.call_id,
+                    reason: Ended::HungUp,
+                };
+                state.tell(from, &ended);
+            }
             return;
         };
-        if call.account != page.account {
-            return;
-        }
-        let offers = matches!(message.what, Said::Offer { .. });
         let ours = match call.owner {
             Some(owner) if owner == from => true,
             // A page that was cut off comes back as another one, and goes on.
-            Some(owner) if offers && !pages.contains_key(&owner) => true,
+            Some(owner) if !pages.contains_key(&owner) => {
+                call.owner = Some(from);
+                true
+            }
             Some(_) => false,
             None => true,
         };
@@ -258,6 +267,13 @@ pub(super) struct Ring {
 }
 
 impl Ring {
+    /// Returns whether the page that answered is there.
+    pub(super) fn is_held(&self) -> bool {
+        let state = self.phones.state();
+        let owner = state.calls.get(&self.call_id).and_then(|call| call.owner);
+        owner.is_some_and(|owner| state.pages.contains_key(&owner))
+    }
+
     /// Says something to the page that answered.
     pub(super) fn tell(&self, message: &ToPage) {
         let mut state = self.phones.state();
@@ -329,7 +345,7 @@ mod tests {
         assert_eq!(kinds(&mut first), ["ended answered_elsewhere"]);
         drop(ring);
         assert_eq!(kinds(&mut late), ["ended hung_up"]);
-        assert_eq!(kinds(&mut stranger), ["hello "]);
+        assert_eq!(kinds(&mut stranger), ["hello ", "ended hung_up"]);
     }
 
     #[test]
@@ -344,6 +360,21 @@ mod tests {
         back.take(&offer(&call));
         let offers = std::iter::from_fn(|| ring.messages.try_recv().ok()).count();
         assert_eq!(offers, 2);
+        // Whatever it says first, it is the one now.
+        drop(back);
+        assert!(!ring.is_held());
+        let mut back = phones.open(&account(1));
+        back.take(&format!(
+            r#"{{"type":"key","call_id":"{}","key":"5"}}"#,
+            call.as_str()
+        ));
+        assert_eq!(ring.messages.try_recv(), Ok(Said::Key { key: '5' }));
+        assert!(ring.is_held());
+        drop(ring);
+        assert_eq!(kinds(&mut back), ["hello ", "ended hung_up"]);
+        // One that comes back too late learns that it is over; of calls of others it learns the same.
+        back.take(&offer(&call));
+        assert_eq!(kinds(&mut back), ["ended hung_up"]);
     }
 
     #[test]

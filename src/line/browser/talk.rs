@@ -18,6 +18,9 @@ use crate::{
 
 /// How long the sound may take to be connected after a click.
 const CONNECT: Duration = Duration::from_secs(15);
+/// How often it is looked whether the page is there, and how many looks it may be away in a row: it may be coming back.
+const LOOK: Duration = Duration::from_secs(5);
+const LOOKS: u32 = 6;
 /// What happens on a connection, on its way here: about a second of packets and some words.
 const EVENTS: usize = 64;
 
@@ -136,8 +139,17 @@ impl Start {
 
     /// Passes packets both ways until the end.
     async fn talk(&mut self, peer: &Peer, mut events: mpsc::Receiver<PeerEvent>) -> End {
+        let mut look = clock::ticker(LOOK);
+        let mut away = 0;
         loop {
             tokio::select! {
+                // Sound that goes on without its page is heard by nobody who could be asked for a key.
+                _ = look.tick() => {
+                    away = if self.ring.is_held() { 0 } else { away + 1 };
+                    if away > LOOKS {
+                        return End::HungUp;
+                    }
+                }
                 command = self.commands.recv() => match command {
                     Some(LegCommand::Packet(packet)) => peer.send(&packet).await,
                     // Keys go as tones; a page cannot connect anybody to a telephone.
