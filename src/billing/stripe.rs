@@ -134,6 +134,14 @@ impl Stripe {
         format!("{}{path}", self.options.api_base)
     }
 
+    /// Returns whether its key is one for trying, with which nobody pays.
+    #[must_use]
+    pub fn is_for_tests(&self) -> bool {
+        ["sk_test_", "rk_test_"]
+            .iter()
+            .any(|start| self.options.secret_key.starts_with(start))
+    }
+
     /// Asks for something that costs nothing, to find out whether the key is good for what is done with it.
     ///
     /// # Errors
@@ -141,9 +149,14 @@ impl Stripe {
     pub async fn check(&self) -> Result<String, Problem> {
         let request = self.client.get(self.url("/v1/checkout/sessions?limit=1"));
         self.answer(request).await?;
+        let pack = &self.options.pack;
+        let price = match pack.price.as_str() {
+            "" => format!("{} {} in its smallest unit", pack.amount, pack.currency),
+            price => price.to_owned(),
+        };
         Ok(format!(
-            "{} answers, and the key may look at checkouts",
-            self.options.api_base
+            "{} answers, and the key may look at checkouts; {} credits are sold for {price}",
+            self.options.api_base, pack.credits
         ))
     }
 

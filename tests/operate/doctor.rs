@@ -71,7 +71,7 @@ async fn a_running_server_is_known_and_what_is_around_it_is_tried() {
     has(&found, "clock", "good", "UTC");
     has(&found, "webhooks", "good", "1 wait to be delivered");
     has(&found, "public_url", "good", "which leads here");
-    has(&found, "stripe", "good", "answers");
+    has(&found, "stripe", "note", "10 credits are sold for 1000 usd");
 
     let (found, good) = doctor(&[
         ("AGENTPHONE__SERVER__LISTEN", "127.0.0.1:9"),
