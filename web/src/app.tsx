@@ -84,7 +84,7 @@ function Page({ path, session, offer, refresh }: PageProps) {
       return <PhonePage />;
     case "/keys":
     case "/billing":
-      return <KeysPage session={session} />;
+      return <KeysPage session={session} onCredits={refresh} />;
     case "/settings":
       return <SettingsPage />;
     default:

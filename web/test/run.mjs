@@ -195,6 +195,10 @@ test("keys are made, shown once and revoked", async () => {
   await row.getByRole("button", { name: "Revoke" }).click();
   await row.getByRole("button", { name: "Revoke now" }).click();
   await row.getByText("revoked").waitFor();
+  // Back from the payment service, which has not told of the payment yet.
+  await page.goto(`${url}/billing?session_id=cs_nobody`);
+  await page.getByRole("status").filter({ hasText: "as soon as the payment is confirmed" }).waitFor();
+  await page.getByRole("link", { name: "Keys & credits" }).click();
 });
 
 test("settings say what is in use", async () => {

@@ -14,10 +14,10 @@ const SCOPES: { scope: Scope; label: string }[] = [
   { scope: "admin", label: "Manage keys and credits" },
 ];
 
-export function KeysPage({ session }: { session: Session }) {
+export function KeysPage({ session, onCredits }: { session: Session; onCredits: () => void }) {
   return (
     <div class="keys">
-      <Credits session={session} />
+      <Credits session={session} onChange={onCredits} />
       {session.admin ? <Keys /> : (
         <section class="card" aria-labelledby="keys-title">
           <h1 id="keys-title">Keys</h1>

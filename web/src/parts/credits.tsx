@@ -16,7 +16,11 @@ const WHY: Record<string, string> = {
   grant: "Given by the operator",
 };
 
-export function Credits({ session }: { session: Session }) {
+/** How often, and how many times, a purchase that was just made is looked for. */
+const LOOK_MS = 2000;
+const LOOKS = 15;
+
+export function Credits({ session, onChange }: { session: Session; onChange: () => void }) {
   const [lines, setLines] = useState<LedgerLine[] | null>(null);
   const [cursor, setCursor] = useState<string | null>(null);
   const [error, setError] = useState("");
@@ -31,6 +35,20 @@ export function Credits({ session }: { session: Session }) {
     );
   };
   useEffect(() => more(null), []);
+  // Whoever comes back from the payment service brings the id of what was paid; the service itself tells a little later.
+  const [paid] = useState(() => new URLSearchParams(location.search).get("session_id"));
+  const [looks, setLooks] = useState(0);
+  const arrived = lines?.some((line) => line.kind === "purchase" && line.reference === paid) ?? false;
+  useEffect(() => {
+    if (!paid) return;
+    if (arrived) return onChange();
+    if (looks >= LOOKS) return;
+    const timer = window.setTimeout(() => {
+      more(null);
+      setLooks(looks + 1);
+    }, LOOK_MS);
+    return () => window.clearTimeout(timer);
+  }, [paid, arrived, looks]);
   const buy = () => {
     setBusy(true);
     api.checkout().then(
@@ -57,6 +75,11 @@ export function Credits({ session }: { session: Session }) {
       </div>
       <p class="balance"><strong>{session.credits_remaining}</strong> left for {session.account_name}</p>
       <p class="hint">A call costs one. It comes back when nobody answers or something of ours fails.</p>
+      {paid && (
+        <p class="thanks" role="status">
+          {arrived ? "Thank you. Your credits are here." : "Thank you. Your credits come as soon as the payment is confirmed."}
+        </p>
+      )}
       {error && <p class="error" role="alert">{error}</p>}
       {moved && moved.length > 0 && (
         <table>
