@@ -1,9 +1,10 @@
-//! What an operator watches: the numbers at `/metrics` (here), traces of calls (`trace`), and whether there is room on
-//! the disk (`room`). `docs/operating.md` says what each number means.
+//! What an operator watches: the numbers at `/metrics` (here, and those of telephone lines in `phone`), traces of calls
+//! (`trace`), and whether there is room on the disk (`room`). `docs/operating.md` says what each number means.
 //!
 //! Numbers are written where something happened, in a few nanoseconds and without a lock that anybody waits for; those of
 //! the sound path are the driver's pulse, which is read off, as gauges are, when somebody asks.
 
+pub(crate) mod phone;
 pub mod room;
 pub mod trace;
 
@@ -62,6 +63,15 @@ pub fn start() {
                 Matcher::Full("agentphone_call_seconds".into()),
                 &CALL_SECONDS,
             )
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(
+                    Matcher::Full("agentphone_rtp_jitter_seconds".into()),
+                    &phone::JITTER,
+                )
+            })
+            .and_then(|builder| {
+                builder.set_buckets_for_metric(Matcher::Suffix("_ratio".into()), &phone::RATIOS)
+            })
             .and_then(|builder| {
                 builder.set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
             })
@@ -181,7 +191,7 @@ pub(crate) fn line_refused(line: &'static str, reason: &'static str) {
 }
 
 /// What each number is, as Prometheus shows it. `docs/operating.md` says more; a test keeps the two together.
-const DESCRIPTIONS: [(&str, &str); 20] = [
+const DESCRIPTIONS: [(&str, &str); 24] = [
     ("agentphone_calls", "Calls that have not ended, by state"),
     (
         "agentphone_calls_created_total",
@@ -218,6 +228,22 @@ const DESCRIPTIONS: [(&str, &str); 20] = [
     (
         "agentphone_line_refused_total",
         "What came from a carrier or in its name and was refused, by line and reason",
+    ),
+    (
+        "agentphone_rtp_packets_total",
+        "Packets of sound over SIP: sent, received and lost",
+    ),
+    (
+        "agentphone_rtp_jitter_seconds",
+        "How unevenly a call's packets came",
+    ),
+    (
+        "agentphone_rtp_far_loss_ratio",
+        "Part of our packets that the other side missed",
+    ),
+    (
+        "agentphone_rtp_refused_total",
+        "Datagrams at ports of calls that were dropped, by reason",
     ),
     (
         "agentphone_provider_errors_total",

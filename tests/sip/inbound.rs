@@ -1,24 +1,37 @@
 //! Calls that come in: from peers that were configured, and from nobody else.
 
+use std::net::SocketAddr;
+
 use agentphone::{
     driver::clock,
-    line::{DialRequest, Incoming, Leg, Line, sip::SipLine},
+    line::{
+        DialRequest, Incoming, Leg, Line,
+        sip::{Options, SipLine},
+    },
 };
 use tokio::sync::mpsc;
 
 use super::rig::{FROM, Sipp, follow, free_port, ms, options};
 
 /// A line that takes calls from this machine.
-fn line() -> (SipLine, mpsc::Receiver<Incoming>) {
-    let mut options = options(Vec::new());
-    options.peers = vec!["127.0.0.0/8".parse().expect("a network")];
-    options.takes_calls = true;
-    let line = SipLine::new(options).expect("a line");
+pub(crate) fn line() -> (SipLine, mpsc::Receiver<Incoming>) {
+    let (line, _) = line_with(|_| ());
     let incoming = line.incoming().expect("it takes calls");
     (line, incoming)
 }
 
-async fn answer(line: &SipLine, incoming: Incoming) -> Leg {
+/// The same with more that is set, and where it listens.
+pub(crate) fn line_with(set: impl FnOnce(&mut Options)) -> (SipLine, SocketAddr) {
+    let mut options = options(Vec::new());
+    options.peers = vec!["127.0.0.0/8".parse().expect("a network")];
+    options.takes_calls = true;
+    set(&mut options);
+    let line = SipLine::new(options).expect("a line");
+    let at = line.local();
+    (line, at)
+}
+
+pub(crate) async fn answer(line: &SipLine, incoming: Incoming) -> Leg {
     let request = DialRequest {
         incoming: Some(incoming.id.clone()),
         ..DialRequest::default()
@@ -76,7 +89,7 @@ async fn a_call_that_is_not_taken_finds_the_line_engaged() {
 }
 
 /// Sends a datagram and returns what comes back within a second.
-async fn ask(to: std::net::SocketAddr, text: &str) -> Option<String> {
+async fn ask(to: SocketAddr, text: &str) -> Option<String> {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0")
         .await
         .expect("a socket");

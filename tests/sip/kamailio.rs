@@ -15,14 +15,16 @@ use tokio::process::{Child, Command};
 
 use super::rig::{Sipp, call, follow, free_port, ms, options, request, trunk};
 
-struct Kamailio {
+/// A running Kamailio.
+pub(crate) struct Kamailio {
     child: Child,
     _folder: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 impl Kamailio {
-    fn start(next: u16, algorithm: &str) -> Self {
+    /// Starts one that sends calls to telephones to the port `next`, and asks for passwords by an algorithm.
+    pub(crate) fn start(next: u16, algorithm: &str) -> Self {
         let port = free_port();
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("kamailio.cfg");
@@ -44,6 +46,30 @@ impl Kamailio {
             _folder: folder,
             port,
         }
+    }
+
+    /// Waits until it answers.
+    pub(crate) async fn ready(&self) {
+        let socket = tokio::net::UdpSocket::bind("127.0.0.1:0")
+            .await
+            .expect("a socket");
+        let own = socket.local_addr().expect("an address");
+        for n in 0..100 {
+            let question = format!(
+                "OPTIONS sip:127.0.0.1 SIP/2.0\r\nVia: SIP/2.0/UDP {own};branch=z9hG4bK{n}\r\nFrom: <sip:a@{own}>;tag=1\r\n\
+                 To: <sip:127.0.0.1>\r\nCall-ID: ready-{n}\r\nCSeq: 1 OPTIONS\r\nMax-Forwards: 70\r\n\
+                 Content-Length: 0\r\n\r\n"
+            );
+            let _ = socket
+                .send_to(question.as_bytes(), ("127.0.0.1", self.port))
+                .await;
+            let answer = clock::timeout(ms(100), socket.recv(&mut [0; 2_048])).await;
+            if matches!(answer, Some(Ok(_))) {
+                return;
+            }
+            clock::sleep(ms(50)).await;
+        }
+        panic!("kamailio does not answer");
     }
 }
 

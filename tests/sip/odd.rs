@@ -1,5 +1,7 @@
 //! Peers that are wrong, slow of hearing, or before their time.
 
+use std::net::SocketAddr;
+
 use agentphone::{
     driver::clock,
     line::{LegCommand, LegEvent, Line},
@@ -9,8 +11,9 @@ use media::tones::{Generator, Signal};
 use tokio::net::UdpSocket;
 
 use super::{
-    peer::Peer,
-    rig::{call, follow, line, ms, options, request, trunk},
+    ears::OURS,
+    peer::{Got, Peer, Request},
+    rig::{call, calling, line, ms, options, request, trunk},
 };
 
 #[tokio::test]
@@ -186,14 +189,37 @@ async fn sha_256_is_preferred_and_written_as_the_rfc_has_it() {
     assert_eq!(followed.failed, Some(Failure::LineUnavailable));
 }
 
-/// Plays a signal to a port, as sound of a phone, until it is stopped.
-async fn play(socket: UdpSocket, to: std::net::SocketAddr, signal: Signal) {
-    let mut generator = Generator::new(signal);
+/// What is played before an answer.
+#[derive(Debug, Clone, Copy)]
+enum Before {
+    Tone(Signal),
+    Voice,
+}
+
+impl Before {
+    /// Returns eight seconds of it.
+    fn samples(self) -> Vec<i16> {
+        let mut samples = vec![0; 8 * 8_000];
+        match self {
+            Self::Tone(signal) => {
+                let mut generator = Generator::new(signal);
+                for frame in samples.chunks_mut(media::FRAME) {
+                    generator.fill(frame);
+                }
+            }
+            Self::Voice => samples = OURS.samples().repeat(2),
+        }
+        samples
+    }
+}
+
+/// Plays something to a port, as sound of a phone, until it is stopped.
+async fn play(socket: UdpSocket, to: SocketAddr, what: Before) {
+    let samples = what.samples();
+    let (frames, _) = samples.as_chunks::<{ media::FRAME }>();
     let mut ticker = clock::ticker(media::FRAME_TIME);
-    for n in 0_u32.. {
+    for (n, frame) in (0_u32..).zip(frames.iter().cycle()) {
         ticker.tick().await;
-        let mut frame = [0_i16; media::FRAME];
-        generator.fill(&mut frame);
         let mut packet = vec![0x80, 0];
         packet.extend_from_slice(&(n as u16).to_be_bytes());
         packet.extend_from_slice(&(n * 160).to_be_bytes());
@@ -203,64 +229,98 @@ async fn play(socket: UdpSocket, to: std::net::SocketAddr, signal: Signal) {
     }
 }
 
+/// Sends sound before the answer; returns the task that plays it.
+async fn early(peer: &Peer, invite: &Got, what: Before) -> tokio::task::JoinHandle<()> {
+    let sound = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
+    let (extra, body) = peer.describes(sound.local_addr().expect("an address").port());
+    let progress = invite.answer("183 Session Progress", &extra, &body);
+    peer.send(&progress, invite.from).await;
+    let port = invite.text.lines().find_map(|line| {
+        let rest = line.strip_prefix("m=audio ")?;
+        rest.split(' ').next()?.parse::<u16>().ok()
+    });
+    let to = SocketAddr::from(([127, 0, 0, 1], port.expect("a port")));
+    tokio::spawn(play(sound, to, what))
+}
+
 #[tokio::test]
-async fn a_busy_tone_before_the_answer_is_heard_and_explains_the_failure() {
-    for (signal, refused, failure, word) in [
-        (Signal::Busy, None, Failure::Busy, "busy tone"),
-        (
-            Signal::Sit,
-            Some("404 Not Found"),
+async fn a_voice_before_the_answer_is_not_the_callees() {
+    let peer = Peer::new().await;
+    let line = line(vec![trunk(peer.port)]);
+    let call = calling(&line, ms(300)).await;
+    let invite = peer.expect("INVITE").await;
+    let playing = early(&peer, &invite, Before::Voice).await;
+    clock::sleep(ms(2_000)).await;
+    playing.abort();
+    let _ = playing.await;
+    clock::sleep(ms(100)).await;
+    peer.accept(&invite, "").await;
+    peer.end().await;
+    let followed = call.await.expect("a call");
+    assert_eq!((followed.answered, followed.failed), (1, None));
+    assert_eq!(followed.packets, 0, "of what came before");
+}
+
+#[tokio::test]
+async fn what_is_heard_before_the_answer_explains_the_failure() {
+    let (no, later, full) = (
+        Some("404 Not Found"),
+        Some("480 Temporarily Unavailable"),
+        Some("503 Service Unavailable"),
+    );
+    tokio::join!(
+        explains(Before::Tone(Signal::Busy), None, Failure::Busy, "busy tone"),
+        explains(
+            Before::Tone(Signal::Sit),
+            no,
             Failure::InvalidNumber,
-            "three tones",
+            "three tones"
         ),
-        (
-            Signal::Ringback,
-            Some("480 Temporarily Unavailable"),
+        explains(
+            Before::Tone(Signal::Ringback),
+            later,
             Failure::NoAnswer,
-            "heard to ring",
+            "heard to ring"
         ),
-    ] {
-        let peer = Peer::new().await;
-        let line = line(vec![trunk(peer.port)]);
-        let leg = line.dial(request()).await.expect("a leg");
-        let follow = tokio::spawn(follow(leg, ms(300)));
-        let invite = peer.expect("INVITE").await;
-        let sound = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
-        let (extra, body) = peer.describes(sound.local_addr().expect("an address").port());
+        explains(
+            Before::Voice,
+            full,
+            Failure::LineUnavailable,
+            "played an announcement"
+        ),
+    );
+}
+
+/// Plays something before the answer and refuses the call, or waits until it is given up; a word of what was heard has to
+/// be in the failure's sentence.
+async fn explains(what: Before, refused: Option<&str>, failure: Failure, word: &str) {
+    let peer = Peer::new().await;
+    let line = line(vec![trunk(peer.port)]);
+    let follow = calling(&line, ms(300)).await;
+    let invite = peer.expect("INVITE").await;
+    let playing = early(&peer, &invite, what).await;
+    if let Some(status) = refused {
+        clock::sleep(ms(4_500)).await;
+        peer.send(&invite.answer(status, "", ""), invite.from).await;
+        peer.expect("ACK").await;
+    } else {
+        // Given up before the ring time is over.
+        let cancel = peer.expect("CANCEL").await;
+        peer.send(&cancel.answer("200 OK", "", ""), cancel.from)
+            .await;
         peer.send(
-            &invite.answer("183 Session Progress", &extra, &body),
+            &invite.answer("487 Request Terminated", "", ""),
             invite.from,
         )
         .await;
-        let port = invite.text.lines().find_map(|line| {
-            let rest = line.strip_prefix("m=audio ")?;
-            rest.split(' ').next()?.parse::<u16>().ok()
-        });
-        let to = std::net::SocketAddr::from(([127, 0, 0, 1], port.expect("a port")));
-        let playing = tokio::spawn(play(sound, to, signal));
-        if let Some(status) = refused {
-            clock::sleep(ms(3_500)).await;
-            peer.send(&invite.answer(status, "", ""), invite.from).await;
-            peer.expect("ACK").await;
-        } else {
-            // Given up before the ring time is over.
-            let cancel = peer.expect("CANCEL").await;
-            peer.send(&cancel.answer("200 OK", "", ""), cancel.from)
-                .await;
-            peer.send(
-                &invite.answer("487 Request Terminated", "", ""),
-                invite.from,
-            )
-            .await;
-        }
-        playing.abort();
-        let followed = follow.await.expect("a call");
-        let (kind, _, sentence) = followed.failure();
-        assert_eq!(kind, failure, "{signal:?}: {sentence}");
-        assert!(sentence.contains(word), "{sentence}");
-        // Nothing of it was taken for the callee.
-        assert_eq!((followed.answered, followed.packets), (0, 0), "{signal:?}");
     }
+    playing.abort();
+    let followed = follow.await.expect("a call");
+    let (kind, _, sentence) = followed.failure();
+    assert_eq!(kind, failure, "{what:?}: {sentence}");
+    assert!(sentence.contains(word), "{sentence}");
+    // Nothing of it was taken for the callee.
+    assert_eq!((followed.answered, followed.packets), (0, 0), "{what:?}");
 }
 
 #[tokio::test]
@@ -294,20 +354,12 @@ async fn a_transfer_is_asked_for_and_waited_for() {
     assert!(refer.header("Referred-By").is_some());
     peer.send(&refer.answer("202 Accepted", &extra, ""), refer.from)
         .await;
-    let body = "SIP/2.0 200 OK\r\n";
-    let notify = format!(
-        "NOTIFY sip:x@{} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{};branch=z9hG4bKn1\r\nFrom: {};tag=peer\r\nTo: {}\r\n\
-         Call-ID: {}\r\nCSeq: 7 NOTIFY\r\nContact: <sip:peer@127.0.0.1:{}>\r\nEvent: refer\r\n\
-         Subscription-State: terminated;reason=noresource\r\nContent-Type: message/sipfrag\r\nContent-Length: {}\r\n\r\n{body}",
-        refer.from,
-        peer.port,
-        invite.header("To").unwrap_or_default(),
-        invite.header("From").unwrap_or_default(),
-        invite.header("Call-ID").unwrap_or_default(),
-        peer.port,
-        body.len()
-    );
-    peer.send(&notify, refer.from).await;
+    let notify = Request {
+        extra: "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\nContent-Type: message/sipfrag\r\n",
+        body: "SIP/2.0 200 OK\r\n",
+        ..Request::new("NOTIFY", 7)
+    };
+    peer.ask(&invite, notify).await;
     let bye = peer.expect("BYE").await;
     peer.send(&bye.answer("200 OK", "", ""), bye.from).await;
     line.settle().await;
@@ -330,4 +382,36 @@ async fn a_session_interval_that_is_too_short_for_the_trunk_is_raised() {
         .await;
     let (followed, _line) = talk.await.expect("a call");
     assert_eq!(followed.failed, Some(Failure::Busy));
+}
+
+#[tokio::test]
+async fn answers_that_are_malformed_are_passed_over_and_the_real_one_counts() {
+    let peer = Peer::new().await;
+    let line = line(vec![trunk(peer.port)]);
+    let call = calling(&line, ms(300)).await;
+    let invite = peer.expect("INVITE").await;
+    let good = invite.answer("200 OK", "", "");
+    for broken in [
+        "SIP/2.0\r\n\r\n".to_owned(),
+        "SIP/2.0 abc OK\r\n\r\n".to_owned(),
+        good.replace("SIP/2.0 200 OK", "SIP/2.0 99 Too low"),
+        good.replace("SIP/2.0 200 OK", "SIP/3.0 200 OK"),
+        good.replace("CSeq: ", "CSeq: x"),
+        good.replace("branch=z9hG4bK", "branch=z9hG4bKnot"),
+        good.replace("Via: ", "Vai: "),
+        good.replace("Content-Length: 0", "Content-Length: -1"),
+        "\0\u{1}\u{2}".to_owned(),
+    ] {
+        peer.send(&broken, invite.from).await;
+    }
+    peer.send(&invite.answer("486 Busy Here", "", ""), invite.from)
+        .await;
+    let followed = call.await.expect("a call");
+    assert_eq!(
+        (followed.answered, followed.failed),
+        (0, Some(Failure::Busy)),
+        "{followed:?}"
+    );
+    line.settle().await;
+    assert_eq!(line.remembered(), 0);
 }

@@ -14,6 +14,27 @@ pub(crate) struct Peer {
     pub(crate) port: u16,
 }
 
+/// A request of the peer's within a call.
+pub(crate) struct Request<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) number: u32,
+    pub(crate) tag: &'a str,
+    pub(crate) extra: &'a str,
+    pub(crate) body: &'a str,
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn new(method: &'a str, number: u32) -> Self {
+        Self {
+            method,
+            number,
+            tag: "peer",
+            extra: "",
+            body: "",
+        }
+    }
+}
+
 /// A message that came.
 #[derive(Debug, Clone)]
 pub(crate) struct Got {
@@ -52,6 +73,15 @@ impl Got {
     }
 }
 
+impl Got {
+    /// Returns the status of an answer.
+    pub(crate) fn status(&self) -> u16 {
+        let mut words = self.text.split(' ');
+        let status = words.nth(1).unwrap_or_default();
+        status.parse().unwrap_or_default()
+    }
+}
+
 impl Peer {
     pub(crate) async fn new() -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a socket");
@@ -81,6 +111,65 @@ impl Peer {
             .send_to(text.as_bytes(), to)
             .await
             .expect("it is sent");
+    }
+
+    /// Sends a request within the call that an INVITE of ours has begun, under the tag `peer`.
+    pub(crate) async fn ask(&self, invite: &Got, request: Request<'_>) {
+        let text = self.request(invite, &request);
+        self.send(&text, invite.from).await;
+    }
+
+    /// Writes such a request.
+    pub(crate) fn request(&self, invite: &Got, request: &Request<'_>) -> String {
+        let Request {
+            method,
+            number,
+            tag,
+            extra,
+            body,
+        } = request;
+        let get = |name| invite.header(name).unwrap_or_default();
+        let to = get("To").split(";tag=").next().unwrap_or_default();
+        let port = self.port;
+        let contact = match extra.contains("Contact:") {
+            true => String::new(),
+            false => format!("Contact: <sip:peer@127.0.0.1:{port}>\r\n"),
+        };
+        format!(
+            "{method} sip:x@{} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{method}{number}\r\n\
+             From: {to};tag={tag}\r\nTo: {}\r\nCall-ID: {}\r\nCSeq: {number} {method}\r\nMax-Forwards: 70\r\n\
+             {contact}{extra}Content-Length: {}\r\n\r\n{body}",
+            invite.from,
+            get("From"),
+            get("Call-ID"),
+            body.len()
+        )
+    }
+
+    /// Waits for an answer to a request of this number.
+    pub(crate) async fn answered(&self, number: u32, method: &str) -> Got {
+        let number = format!("{number} {method}");
+        loop {
+            let got = self.expect("SIP/2.0").await;
+            if got.header("CSeq") == Some(&number) && got.status() >= 200 {
+                return got;
+            }
+        }
+    }
+
+    /// Answers an INVITE with sound to a port, and waits until that is acknowledged.
+    pub(crate) async fn accept(&self, invite: &Got, more: &str) -> Got {
+        let (extra, body) = self.describes(9);
+        let ok = invite.answer("200 OK", &format!("{extra}{more}"), &body);
+        self.send(&ok, invite.from).await;
+        self.expect("ACK").await
+    }
+
+    /// Lets itself be hung up; returns the BYE.
+    pub(crate) async fn end(&self) -> Got {
+        let bye = self.expect("BYE").await;
+        self.send(&bye.answer("200 OK", "", ""), bye.from).await;
+        bye
     }
 
     /// Returns the header lines of an answer with a description, and the description: PCMU to a port.

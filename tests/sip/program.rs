@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio::net::UdpSocket;
 
 use super::{
-    peer::Peer,
+    peer::{Peer, Request},
     process::{Process, program},
     rig::{FROM, TO, free_port, ms},
 };
@@ -96,16 +96,7 @@ async fn a_call_by_rest_is_heard_at_the_other_end() {
         }
     });
     assert_eq!(spoken.await, Some(()));
-    let bye = format!(
-        "BYE sip:x@{} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{};branch=z9hG4bKb1\r\nFrom: {};tag=peer\r\nTo: {}\r\n\
-         Call-ID: {}\r\nCSeq: 9 BYE\r\nMax-Forwards: 70\r\nContent-Length: 0\r\n\r\n",
-        invite.from,
-        peer.port,
-        invite.header("To").unwrap_or_default(),
-        invite.header("From").unwrap_or_default(),
-        invite.header("Call-ID").unwrap_or_default(),
-    );
-    peer.send(&bye, invite.from).await;
+    peer.ask(&invite, Request::new("BYE", 9)).await;
     for _ in 0..100 {
         let call = ask(&server.url, &key, &format!("/calls/{id}"), None).await;
         let call = &call["data"];

@@ -12,7 +12,7 @@ use agentphone::{
     line::{
         Cause, DialRequest, Leg, LegCommand, LegEvent, Line,
         rtp::{Limits, Srtp},
-        sip::{Login, Options, SipLine, Sound, Tls, Trunk},
+        sip::{self, Login, Options, SipLine, Sound, Tls, Trunk},
     },
 };
 use call::Failure;
@@ -76,6 +76,7 @@ pub(crate) fn options(trunks: Vec<Trunk>) -> Options {
             limits: Limits::default(),
         },
         session_interval: Duration::from_secs(1800),
+        least_session: sip::SHORTEST_SESSION,
         t1: ms(50),
     }
 }
@@ -150,6 +151,12 @@ pub(crate) async fn follow(mut leg: Leg, talk: Duration) -> Followed {
 pub(crate) async fn call(line: &SipLine, request: DialRequest) -> Followed {
     let leg = line.dial(request).await.expect("a leg");
     follow(leg, ms(300)).await
+}
+
+/// Makes a call and follows it in a task of its own; it is hung up so long after its answer.
+pub(crate) async fn calling(line: &SipLine, talk: Duration) -> tokio::task::JoinHandle<Followed> {
+    let leg = line.dial(request()).await.expect("a leg");
+    tokio::spawn(follow(leg, talk))
 }
 
 /// A running `sipp`.

@@ -1,6 +1,6 @@
 //! A trunk by TLS, and one behind an outbound proxy.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use agentphone::{
     driver::clock,
@@ -11,24 +11,45 @@ use agentphone::{
 };
 use call::Failure;
 use rsipstack::sip::Transport;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
 use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
 use super::{
     peer::Peer,
     rig::{Sipp, call, free_port, ms, options, request, trunk},
 };
 
-/// Speaks TLS with whoever comes, and plainly with a port behind. Returns its own port and its certificate, PEM.
-async fn terminator(behind: u16) -> (u16, String) {
+/// Returns a certificate for this machine, and its key, both PEM.
+pub(crate) fn certificate() -> (String, String) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]);
     let made = made.expect("a certificate");
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+    (made.cert.pem(), made.signing_key.serialize_pem())
+}
+
+/// Connects by TLS with the one who has a certificate.
+pub(crate) async fn connect(to: SocketAddr, certificate: &str) -> TlsStream<TcpStream> {
+    let mut roots = rustls::RootCertStore::empty();
+    let root = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate");
+    roots.add(root).expect("a certificate");
+    let config = rustls::ClientConfig::builder()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = ServerName::try_from("localhost").expect("a name");
+    let stream = reach(to).await;
+    let connected = TlsConnector::from(Arc::new(config)).connect(name, stream);
+    connected.await.expect("TLS")
+}
+
+/// Speaks TLS with whoever comes, and plainly with a port behind. Returns its own port and its certificate, PEM.
+async fn terminator(behind: u16) -> (u16, String) {
+    let (certificate, key) = certificate();
+    let chain = CertificateDer::from_pem_slice(certificate.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).expect("a key");
     let config = rustls::ServerConfig::builder()
         .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
+        .with_single_cert(vec![chain], key)
         .expect("a usable certificate");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
@@ -47,13 +68,21 @@ async fn terminator(behind: u16) -> (u16, String) {
             });
         }
     });
-    (port, made.cert.pem())
+    (port, certificate)
+}
+
+/// Connects as soon as somebody listens there.
+pub(crate) async fn reach(at: SocketAddr) -> TcpStream {
+    loop {
+        match TcpStream::connect(at).await {
+            Ok(stream) => return stream,
+            Err(_) => clock::sleep(ms(50)).await,
+        }
+    }
 }
 
 async fn listens(port: u16) {
-    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-        clock::sleep(ms(50)).await;
-    }
+    drop(reach(SocketAddr::from(([127, 0, 0, 1], port))).await);
 }
 
 #[tokio::test]

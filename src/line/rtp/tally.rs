@@ -10,6 +10,13 @@ macro_rules! counts {
             $($(#[$meta])* pub $name: u64,)*
         }
 
+        impl Counts {
+            /// Returns the name of each count, and how much it has grown since an earlier one.
+            pub(super) fn since(&self, before: &Self) -> impl Iterator<Item = (&'static str, u64)> {
+                [$((stringify!($name), self.$name - before.$name),)*].into_iter()
+            }
+        }
+
         /// The counters themselves.
         #[derive(Debug, Default)]
         pub(super) struct Tally {

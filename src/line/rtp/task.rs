@@ -25,11 +25,12 @@ use super::{
     ports::Port,
     reports::{Quality, ntp},
     stream::{Arrived, Stream, is_report},
-    tally::Tally,
+    tally::{Counts, Tally},
 };
 use crate::{
     driver::clock,
     line::{LegCommand, LegEvent, LegSender},
+    watch::phone,
 };
 
 /// Packets that wait for the driver here; beyond that the oldest is dropped.
@@ -91,6 +92,8 @@ struct Running {
     lost: bool,
     report_due: Option<Instant>,
     life_due: Instant,
+    /// What was counted when it was told last.
+    told: (Quality, Counts),
 }
 
 impl Task {
@@ -112,6 +115,7 @@ impl Task {
             lost: false,
             report_due: None,
             life_due: now + LIFE_EVERY,
+            told: (Quality::default(), Counts::default()),
         };
         running.run().await;
     }
@@ -154,7 +158,30 @@ impl Running {
         let now = clock::now();
         let farewell = self.task.stream.report(now, ntp(clock::wall()), true);
         self.transmit_report(farewell);
-        self.task.quality.send_replace(self.task.stream.quality());
+        self.tell();
+        let quality = self.task.stream.quality();
+        if quality.received > 0 {
+            phone::sound_ended(quality.jitter, quality.lost_there);
+        }
+    }
+
+    /// Tells those who watch what has been counted.
+    fn tell(&mut self) {
+        let (quality, counts) = (self.task.stream.quality(), self.task.tally.counts());
+        let (quality_before, counts_before) = &self.told;
+        phone::packets(
+            quality.sent - quality_before.sent,
+            quality.received.saturating_sub(quality_before.received),
+            // What comes late was not lost after all.
+            quality.lost.saturating_sub(quality_before.lost),
+        );
+        for (why, count) in counts.since(counts_before) {
+            if count > 0 {
+                phone::datagrams_refused(why, count);
+            }
+        }
+        self.told = (quality, counts);
+        self.task.quality.send_replace(quality);
     }
 
     /// When something is due of itself.
@@ -352,7 +379,7 @@ impl Running {
                 let life = Packet::comfort_noise(0, 0, level);
                 self.waiting.push_back(LegEvent::Packet(life));
             }
-            self.task.quality.send_replace(self.task.stream.quality());
+            self.tell();
         }
         if self.loss_due().is_some_and(|due| due <= now) {
             self.lost = true;

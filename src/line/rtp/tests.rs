@@ -1,5 +1,4 @@
 mod attacks;
-mod baresip;
 mod phone;
 mod sound;
 mod talks;

@@ -12,7 +12,8 @@ use rsipstack::{
     },
     platform::JoinHandle,
     sip::{
-        Auth, Header, Host, HostWithPort, Param, Response, Scheme, StatusCodeKind, Transport, Uri,
+        Auth, Header, HeadersExt, Host, HostWithPort, Param, Response, Scheme, StatusCodeKind,
+        Transport, Uri,
         param::{OtherParam, OtherParamValue},
         typed,
     },
@@ -22,7 +23,7 @@ use rsipstack::{
 use super::{
     failure::Refusal,
     gate::{Place, Registry},
-    options::Trunk,
+    options::{Login, Trunk},
     stack::{METHODS, Route, Stack},
     timer::SessionExpires,
 };
@@ -61,7 +62,8 @@ pub(super) enum Step {
 pub(super) struct Attempt {
     pub(super) dialog: InviteDialog,
     pub(super) states: DialogStateReceiver,
-    pub(super) place: Place,
+    /// Shared with whatever outlives the call: its end is told in a task of its own.
+    pub(super) place: Arc<Place>,
     dialogs: Arc<DialogLayer>,
     finished: Option<JoinHandle<InviteAsyncResult>>,
     _route: Route,
@@ -91,14 +93,14 @@ impl Attempt {
             destination: Some(target),
             contact: stack.contact(&user(trunk, invitation), trunk.transport, peer.ip()),
             offer: Some(invitation.offer.clone().into_bytes()),
-            credential: credential(trunk),
+            credential: credential(trunk.login.as_ref()),
             headers: Some(headers(trunk, invitation)),
             call_id: Some(call_id.clone()),
             route_set: via_proxy(trunk),
             ..InviteOption::default()
         };
         let (sender, states) = stack.dialogs.new_dialog_state_channel();
-        let place = registry.enter(&call_id);
+        let place = registry.enter(&call_id, trunk.login.as_ref());
         let (dialog, finished) = stack
             .dialogs
             .do_invite_async(option, sender)
@@ -106,7 +108,7 @@ impl Attempt {
         Ok(Self {
             dialog,
             states,
-            place,
+            place: Arc::new(place),
             dialogs: stack.dialogs.clone(),
             finished: Some(finished),
             _route: route,
@@ -133,6 +135,9 @@ impl Attempt {
                     Some(DialogState::Early(_, response)) => {
                         self.provisional = true;
                         let code = u16::from(response.status_code.clone());
+                        if let Some(tag) = tag(&response) {
+                            self.place.begun(self.dialog.id().local_tag, tag);
+                        }
                         return Step::Early(code, body(&response));
                     }
                     // What is final is told by the other branch, with the whole answer.
@@ -154,6 +159,7 @@ impl Attempt {
     }
 
     fn read_end(&mut self, ended: Result<InviteAsyncResult, String>) -> Step {
+        self.place.settled();
         match ended {
             Ok(Ok((_, Some(response)))) => match response.status_code.kind() {
                 StatusCodeKind::Successful => Step::Answered(Box::new(response)),
@@ -170,11 +176,12 @@ impl Attempt {
         }
     }
 
-    /// Takes the call back, and waits until that is done: refused, or answered and hung up at once.
-    pub(super) async fn cancel(mut self) {
+    /// Takes the call back for a reason, and waits until that is done: refused, or answered and hung up at once.
+    pub(super) async fn cancel(mut self, why: &'static str) {
         if self.finished.is_none() {
             return;
         }
+        self.place.leave(why);
         self.cancelled = true;
         if let Err(error) = self.dialog.cancel().await {
             tracing::debug!(%error, "a call could not be taken back at once");
@@ -200,6 +207,12 @@ async fn finished(
         Some(handle) => handle.await.map_err(|error| error.to_string()),
         None => std::future::pending().await,
     }
+}
+
+/// Returns the tag by which the peer names its end.
+fn tag(response: &Response) -> Option<String> {
+    let tag = response.to_header().ok()?.tag().ok()??;
+    Some(tag.value().to_owned())
 }
 
 /// Returns the session description of a message, if it has one.
@@ -243,8 +256,9 @@ fn caller(trunk: &Trunk, invitation: &Invitation) -> Result<Uri, String> {
     address(&user(trunk, invitation), &trunk.domain, false)
 }
 
-pub(super) fn credential(trunk: &Trunk) -> Option<Credential> {
-    trunk.login.as_ref().map(|login| Credential {
+/// Returns who we are, for the library. What it makes of that is written by `digest`.
+pub(super) fn credential(login: Option<&Login>) -> Option<Credential> {
+    login.map(|login| Credential {
         username: login.user.clone(),
         password: login.password.clone(),
         realm: None,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use call::Failure;
-use rsipstack::sip::Response;
+use rsipstack::{dialog::dialog::DialogStateReceiver, sip::Response};
 use tokio::sync::mpsc;
 
 use super::{
@@ -21,7 +21,6 @@ use super::{
     inbound::Inbound,
     sound::{Heard, Sound},
     talk::{Talk, TalkEnd},
-    timer::SHORTEST,
     trunk::{Claim, Full, Lane},
 };
 use crate::{
@@ -31,6 +30,11 @@ use crate::{
 
 /// So many T1 without any answer, and the next address is tried, if there is one.
 const PATIENCE: u32 = 16;
+
+/// Why a call is taken back: nobody wants it any more …
+const NOT_WANTED: &str = "Q.850;cause=16;text=\"Normal call clearing\"";
+/// … or nobody has answered in time.
+const RANG_OUT: &str = "Q.850;cause=19;text=\"No answer from user\"";
 
 /// How a call begins.
 pub(super) enum Start {
@@ -107,7 +111,7 @@ impl CallTask {
                 from: number,
                 offer: String::new(),
                 interval: self.shared.options().session_interval,
-                least: SHORTEST,
+                least: self.shared.options().least_session,
             };
             match self.try_lane(&lane, claim, invitation, deadline).await {
                 Some(failed) => last = Some(failed),
@@ -253,7 +257,7 @@ impl CallTask {
                     Step::Broken(why) => return unreachable(why),
                 },
                 command = self.commands.recv() => if let None | Some(LegCommand::HangUp) = command {
-                    self.take_back(attempt);
+                    self.take_back(attempt, NOT_WANTED);
                     return Tried::NotWanted;
                 },
                 heard = sound.hear(), if early.is_some() => match (heard, &mut early) {
@@ -269,11 +273,12 @@ impl CallTask {
                 },
                 () = at(until) => {
                     let failed = self.gave_up(lane, &attempt, early.as_ref());
-                    self.take_back(attempt);
+                    let rang_out = failed.failure == Failure::NoAnswer;
+                    self.take_back(attempt, if rang_out { RANG_OUT } else { NOT_WANTED });
                     return Tried::Failed(failed);
                 }
                 () = at(unheard) => {
-                    self.take_back(attempt);
+                    self.take_back(attempt, NOT_WANTED);
                     return unreachable("it does not answer".into());
                 }
             }
@@ -343,9 +348,11 @@ impl CallTask {
             None if sound.is_agreed() => Ok(()),
             None => Err("the answer does not say where its sound goes".to_owned()),
         };
+        let mut attempt = attempt;
         let mut talk = Talk::new(
             self.shared.clone(),
             attempt.dialog.clone(),
+            attempt.place.clone(),
             sound,
             domain.to_owned(),
         );
@@ -359,8 +366,7 @@ impl CallTask {
                 ))
                 .await;
         }
-        let mut attempt = attempt;
-        self.carry(talk, &mut attempt.states, &attempt.place).await;
+        self.carry(talk, &mut attempt.states).await;
     }
 
     async fn answer(&mut self, inbound: Inbound) {
@@ -397,28 +403,20 @@ impl CallTask {
                     .await;
             }
         };
-        let mut talk = Talk::new(self.shared.clone(), dialog, sound, domain);
+        let mut talk = Talk::new(self.shared.clone(), dialog, Arc::new(place), sound, domain);
         if !talk.accept(described, offer.is_none()) {
             return self.tell(LegEvent::HungUp).await;
         }
-        self.carry(talk, &mut states, &place).await;
+        self.carry(talk, &mut states).await;
         // The library remembers dialogs until it is told not to.
         self.shared.stack.dialogs.remove_dialog(&id);
     }
 
-    async fn carry(
-        &mut self,
-        mut talk: Talk,
-        states: &mut rsipstack::dialog::dialog::DialogStateReceiver,
-        place: &super::gate::Place,
-    ) {
+    async fn carry(&mut self, mut talk: Talk, states: &mut DialogStateReceiver) {
         if talk.is_answered() {
             self.tell(LegEvent::Answered).await;
         }
-        match talk
-            .run(states, &mut self.commands, &self.events, place)
-            .await
-        {
+        match talk.run(states, &mut self.commands, &self.events).await {
             TalkEnd::HungUp => self.tell(LegEvent::HungUp).await,
             TalkEnd::Failed(failed) => self.fail(failed).await,
             TalkEnd::NotWanted | TalkEnd::Transferred => {}
@@ -433,8 +431,8 @@ impl CallTask {
     }
 
     /// Takes a call back without letting anybody wait for it.
-    fn take_back(&self, attempt: Attempt) {
-        self.shared.tasks.spawn(attempt.cancel());
+    fn take_back(&self, attempt: Attempt, why: &'static str) {
+        self.shared.tasks.spawn(attempt.cancel(why));
     }
 
     /// Waits for the turn of a call; `false` when nobody wants it any more.

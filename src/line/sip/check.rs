@@ -133,21 +133,15 @@ async fn register(
     // A running server holds the registration; taking back one that was never made only shows that we may.
     let asked = if running { Duration::ZERO } else { wanted };
     let mut registration = None;
-    let registered =
-        register::register(&shared.stack, &lane.trunk, peer, &mut registration, asked).await;
+    let registered = register::register(shared, &lane.trunk, peer, &mut registration, asked).await;
     match registered {
         Err(Denied::Gone(why) | Denied::Final(why)) => {
             Found::Bad(format!("{name} does not register us: {why}"))
         }
         Ok(_) if running => Found::Good(format!("{name} accepts the user and the password")),
         Ok(granted) => {
-            let taken_back = register::register(
-                &shared.stack,
-                &lane.trunk,
-                peer,
-                &mut registration,
-                Duration::ZERO,
-            );
+            let taken_back =
+                register::register(shared, &lane.trunk, peer, &mut registration, Duration::ZERO);
             if taken_back.await.is_err() {
                 tracing::debug!(trunk = name, "a registration was not taken back");
             }

@@ -12,13 +12,15 @@ use rsipstack::{
     transaction::{TransactionReceiver, transaction::Transaction},
 };
 use tokio::sync::oneshot;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     Shared,
-    attempt::common_headers,
+    attempt::{common_headers, credential},
     gate::Place,
+    options::Options,
     reason::Reason,
-    timer::{SHORTEST, SessionExpires},
+    timer::SessionExpires,
 };
 use crate::{driver::clock, line::Incoming};
 
@@ -86,18 +88,19 @@ async fn take(shared: Arc<Shared>, mut transaction: Transaction) {
 /// A request within a call.
 async fn within(shared: &Arc<Shared>, transaction: &mut Transaction) -> rsipstack::Result<()> {
     let request = &transaction.original;
-    let id = request.call_id_header()?.value().to_owned();
+    let (id, method) = (request.call_id_header()?.value().to_owned(), request.method);
     let mut dialog = shared.stack.dialogs.match_dialog(transaction);
-    if dialog.is_none() && shared.registry.knows(&id) {
+    if is_being_set_up(dialog.as_ref(), method) && shared.registry.knows(&id) {
         // The library enters a call a moment after its answer; a peer may be faster.
         clock::sleep(SETTING_UP).await;
         dialog = shared.stack.dialogs.match_dialog(transaction);
     }
-    let request = &transaction.original;
     match dialog {
+        Some(dialog) if is_being_set_up(Some(&dialog), method) => early(transaction).await,
         Some(Dialog::Invite(mut dialog)) => {
-            if request.method == Method::Bye {
-                let reasons = request.headers().iter().filter_map(|header| match header {
+            if method == Method::Bye {
+                let headers = transaction.original.headers().iter();
+                let reasons = headers.filter_map(|header| match header {
                     Header::Reason(reason) => Some(Reason::read(reason.value())),
                     _ => None,
                 });
@@ -106,7 +109,8 @@ async fn within(shared: &Arc<Shared>, transaction: &mut Transaction) -> rsipstac
             }
             dialog.handle(transaction).await
         }
-        _ if request.method == Method::Ack => Ok(()),
+        _ if method == Method::Ack => Ok(()),
+        _ if is_of_early(shared, &transaction.original, &id) => early(transaction).await,
         _ => {
             shared.tally.unknown_calls.add();
             transaction
@@ -116,9 +120,50 @@ async fn within(shared: &Arc<Shared>, transaction: &mut Transaction) -> rsipstac
     }
 }
 
+/// Whether a call is not far enough for a request: the library would leave it without an answer.
+fn is_being_set_up(dialog: Option<&Dialog>, method: Method) -> bool {
+    let waits = !matches!(
+        method,
+        Method::Ack | Method::Bye | Method::PRack | Method::Cancel
+    );
+    match dialog {
+        Some(Dialog::Invite(dialog)) => {
+            let state = dialog.state();
+            waits && !state.is_confirmed() && !state.is_terminated()
+        }
+        Some(_) => false,
+        None => true,
+    }
+}
+
+/// Whether a request is of a dialog that has begun, whose call is not answered yet.
+fn is_of_early(shared: &Shared, request: &Request, id: &str) -> bool {
+    let tags = || {
+        let ours = request.to_header().ok()?.tag().ok()??;
+        let theirs = request.from_header().ok()?.tag().ok()??;
+        Some((ours.value().to_owned(), theirs.value().to_owned()))
+    };
+    tags().is_some_and(|(ours, theirs)| shared.registry.is_early(id, &ours, &theirs))
+}
+
+/// A request within a call that is not answered yet. Our offer still waits for its answer then, so that no other can
+/// be taken (RFC 3311 section 5.2).
+async fn early(transaction: &mut Transaction) -> rsipstack::Result<()> {
+    let request = &transaction.original;
+    let status = match request.method {
+        Method::Invite => StatusCode::RequestPending,
+        Method::Update if !request.body.is_empty() => StatusCode::RequestPending,
+        Method::Update | Method::Info | Method::Options | Method::PRack => StatusCode::OK,
+        // Who was called has no business ending a call that way before it is answered (RFC 3261 section 15).
+        Method::Bye => StatusCode::CallTransactionDoesNotExist,
+        _ => StatusCode::MethodNotAllowed,
+    };
+    transaction.reply_with(status, common_headers(), None).await
+}
+
 /// Somebody calls.
 async fn invite(shared: &Arc<Shared>, transaction: &mut Transaction) -> rsipstack::Result<()> {
-    let call = match read(shared, &transaction.original) {
+    let call = match read(&shared.options(), &transaction.original) {
         Ok(call) => call,
         Err((status, headers)) => {
             shared.tally.senseless.add();
@@ -133,11 +178,13 @@ async fn invite(shared: &Arc<Shared>, transaction: &mut Transaction) -> rsipstac
             connection.transport()
         });
     let contact = shared.stack.contact(&call.user, transport, call.peer);
-    let dialog =
-        shared
-            .stack
-            .dialogs
-            .get_or_create_server_invite(transaction, sender, None, Some(contact));
+    let login = shared.registry.login_at(call.peer);
+    let dialog = shared.stack.dialogs.get_or_create_server_invite(
+        transaction,
+        sender,
+        credential(login.as_ref()),
+        Some(contact),
+    );
     let mut dialog = match dialog {
         Ok(dialog) => dialog,
         Err(error) => {
@@ -146,32 +193,35 @@ async fn invite(shared: &Arc<Shared>, transaction: &mut Transaction) -> rsipstac
             return transaction.reply(StatusCode::BadRequest).await;
         }
     };
-    let id = dialog.id();
+    let (id, name) = (dialog.id(), super::attempt::call_id());
     let inbound = Box::new(Inbound {
-        place: shared.registry.enter(&id.call_id),
+        place: shared.registry.enter(&id.call_id, login.as_ref()),
         dialog: dialog.clone(),
         states,
         offer: call.offer,
         peer: call.peer,
         domain: call.domain,
     });
-    let decide = shared
-        .tasks
-        .spawn(decide(shared.clone(), inbound, call.to, call.from));
+    let name = name.unwrap_or_default();
+    let deciding = decide(shared.clone(), name.clone(), inbound, call.to, call.from);
+    let deciding = AbortOnDropHandle::new(shared.tasks.spawn(deciding));
     let handled = dialog.handle(transaction).await;
-    drop(decide);
+    // It was answered, refused or taken back: nobody has to decide any more.
+    drop(deciding);
+    shared.waiting().remove(&name);
     if !dialog.state().is_confirmed() {
         shared.stack.dialogs.remove_dialog(&id);
     }
     handled
 }
 
-/// Asks the engine whether it takes a call, and lets it ring meanwhile.
-async fn decide(shared: Arc<Shared>, inbound: Box<Inbound>, to: String, from: String) {
+/// Asks the engine whether it takes a call, by a name for it, and lets it ring meanwhile.
+async fn decide(shared: Arc<Shared>, id: String, inbound: Box<Inbound>, to: String, from: String) {
     let dialog = inbound.dialog.clone();
-    let Some(id) = super::attempt::call_id() else {
+    if id.is_empty() {
+        // The system gives no random numbers.
         return refuse(&dialog, 500);
-    };
+    }
     {
         let mut waiting = shared.waiting();
         if waiting.len() >= MOST_WAITING {
@@ -209,23 +259,32 @@ pub(super) fn refuse(dialog: &InviteDialog, code: u16) {
 }
 
 /// What is known of a call that comes in.
-struct Call {
-    to: String,
-    from: String,
+pub(super) struct Call {
+    pub(super) to: String,
+    pub(super) from: String,
     user: String,
     offer: Option<String>,
     peer: IpAddr,
     domain: String,
 }
 
-fn read(shared: &Shared, request: &Request) -> Result<Call, (StatusCode, Vec<Header>)> {
+/// Reads who calls whom, and with what sound; or returns what is answered instead.
+pub(super) fn read(
+    options: &Options,
+    request: &Request,
+) -> Result<Call, (StatusCode, Vec<Header>)> {
     let bad = || (StatusCode::BadRequest, Vec::new());
-    if !shared.options().takes_calls {
+    if !options.takes_calls {
         return Err((StatusCode::TemporarilyUnavailable, Vec::new()));
     }
-    let required = request.header_value("Require").unwrap_or_default();
+    let required = request.headers().iter().filter_map(|header| match header {
+        Header::Require(options) => Some(options.value().to_owned()),
+        _ => None,
+    });
+    let required: Vec<_> = required.collect();
     let unknown: Vec<_> = required
-        .split(',')
+        .iter()
+        .flat_map(|options| options.split(','))
         .map(str::trim)
         .filter(|option| !option.is_empty() && !option.eq_ignore_ascii_case("timer"))
         .collect();
@@ -236,13 +295,13 @@ fn read(shared: &Shared, request: &Request) -> Result<Call, (StatusCode, Vec<Hea
     let interval = request
         .session_expires_header()
         .and_then(|header| SessionExpires::read(header.value()));
-    if interval.is_some_and(|asked| asked.interval < SHORTEST) {
-        let least = Header::MinSE(SHORTEST.as_secs().to_string().into());
+    let least = options.least_session;
+    if interval.is_some_and(|asked| asked.interval < least) {
+        let least = Header::MinSE(least.as_secs().to_string().into());
         return Err((StatusCode::SessionIntervalTooSmall, vec![least]));
     }
     let user = request.uri.user().unwrap_or_default().to_owned();
     let to = number(&user);
-    let options = shared.options();
     let wanted = &options.incoming_numbers;
     if !wanted.is_empty() && !wanted.contains(&to) {
         return Err((StatusCode::NotFound, Vec::new()));

@@ -9,9 +9,11 @@
 mod attempt;
 mod call;
 pub mod check;
+mod digest;
 mod dns;
 mod early;
 mod failure;
+pub mod fuzz;
 mod gate;
 mod inbound;
 mod keeper;
@@ -49,6 +51,7 @@ pub use self::{
     options::{Login, Network, Options, Sound, Tls, Trunk},
     register::Standing,
     tally::Counts,
+    timer::SHORTEST as SHORTEST_SESSION,
 };
 use super::{DialError, DialRequest, Incoming, Keys, Leg, Line, Playout, leg_events, rtp::Ports};
 use crate::{driver::clock, provider::BoxFuture};
@@ -143,8 +146,8 @@ impl Shared {
         if found.is_empty() {
             return Err("it has no address".into());
         }
-        self.registry
-            .note_trunk(found.iter().map(|address| address.ip().to_canonical()));
+        let at = found.iter().map(|address| address.ip().to_canonical());
+        self.registry.note_trunk(at, trunk.login.as_ref());
         Ok(lane.in_order(found, clock::now()))
     }
 

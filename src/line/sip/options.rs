@@ -34,6 +34,8 @@ pub struct Options {
     pub sound: Sound,
     /// The session interval that is asked for (RFC 4028); zero: none.
     pub session_interval: Duration,
+    /// The shortest one that is agreed to.
+    pub least_session: Duration,
     /// The estimate of the way to a peer and back, T1 of RFC 3261, by which everything is repeated and given up.
     pub t1: Duration,
 }

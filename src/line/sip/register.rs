@@ -112,7 +112,7 @@ async fn ask_all(
         .map_err(|why| format!("it cannot be found ({why}); check server of the trunk, and DNS"))?;
     let mut last = String::from("it has no address");
     for peer in addresses {
-        match register(&shared.stack, &lane.trunk, peer, registration, wanted).await {
+        match register(shared, &lane.trunk, peer, registration, wanted).await {
             Ok(granted) => {
                 lane.works(peer);
                 return Ok(granted);
@@ -137,20 +137,23 @@ pub(super) enum Denied {
 
 /// Registers once. Returns for how long it holds.
 pub(super) async fn register(
-    stack: &Stack,
+    shared: &Shared,
     trunk: &Trunk,
     peer: SocketAddr,
     registration: &mut Option<Registration>,
     wanted: Duration,
 ) -> Result<Duration, Denied> {
+    let (stack, registry) = (&shared.stack, &shared.registry);
     let reached = stack.reach(peer, trunk.transport, &trunk.host).await;
     reached.map_err(|why| {
         Denied::Gone(format!(
             "it cannot be reached ({why}); check server and transport"
         ))
     })?;
-    let known = registration
-        .get_or_insert_with(|| Registration::new(stack.endpoint.clone(), credential(trunk)));
+    let known = registration.get_or_insert_with(|| {
+        Registration::new(stack.endpoint.clone(), credential(trunk.login.as_ref()))
+    });
+    let _known = registry.enter(known.call_id.value(), trunk.login.as_ref());
     let user = trunk
         .login
         .as_ref()
@@ -224,7 +227,7 @@ pub(super) async fn leave(shared: &Shared, lanes: &[Arc<Lane>]) {
         if let Some(peer) = addresses.first() {
             let mut registration = None;
             let gone = register(
-                &shared.stack,
+                shared,
                 &lane.trunk,
                 *peer,
                 &mut registration,

@@ -69,8 +69,13 @@ impl Sound {
         self.session.agreed().is_some()
     }
 
-    /// Somebody has picked up: from now on silence is a fault.
-    pub(super) fn answered(&self) {
+    /// Somebody has picked up: from now on silence is a fault. What came before was not his.
+    pub(super) fn answered(&mut self) {
+        let is_sound = |event: &LegEvent| matches!(event, LegEvent::Packet(_) | LegEvent::Dtmf(_));
+        while let Ok(event) = self.leg.events.try_recv() {
+            self.waiting.push_back(event);
+        }
+        self.waiting.retain(|event| !is_sound(event));
         self.session.answered();
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Stack {
     pub(super) endpoint: EndpointInnerRef,
     pub(super) dialogs: Arc<DialogLayer>,
     local: SocketAddr,
+    /// Where TLS is listened for.
+    local_tls: Option<SocketAddr>,
     public: Option<IpAddr>,
     tls: TlsConfig,
     routes: Arc<Routes>,
@@ -143,7 +145,10 @@ impl Stack {
             .with_transport_layer(layer)
             .with_option(timing(options.t1))
             .with_target_locator(Box::new(Located(routes.clone())))
-            .with_inspector(Box::new(Repair(tally.clone())))
+            .with_inspector(Box::new(Repair {
+                registry: registry.clone(),
+                tally: tally.clone(),
+            }))
             .with_transport_inspector(Box::new(Gate { registry, tally }))
             .build();
         let incoming = endpoint
@@ -160,6 +165,7 @@ impl Stack {
             dialogs: Arc::new(DialogLayer::new(endpoint.clone())),
             endpoint,
             local,
+            local_tls: options.tls.listen,
             public: options.public_address,
             tls,
             routes,
@@ -198,7 +204,10 @@ impl Stack {
 
     /// Returns the address that peers shall send requests of a call to.
     pub(super) fn contact(&self, user: &str, transport: Transport, peer: IpAddr) -> Uri {
-        let host = SocketAddr::new(self.address_towards(peer), self.local.port());
+        // Over TLS without a listener the peer has to use the connection that there is.
+        let secure = self.local_tls.filter(|_| transport == Transport::Tls);
+        let port = secure.unwrap_or(self.local).port();
+        let host = SocketAddr::new(self.address_towards(peer), port);
         Uri {
             scheme: Some(Scheme::Sip),
             auth: Some(Auth {

@@ -4,7 +4,7 @@
 //! the peer asks is answered from what is known.
 
 mod change;
-mod transfer;
+pub(super) mod transfer;
 
 use std::sync::Arc;
 
@@ -52,12 +52,15 @@ type Asked = AbortOnDropHandle<Option<Response>>;
 pub(super) struct Talk {
     shared: Arc<Shared>,
     dialog: InviteDialog,
+    place: Arc<Place>,
     sound: Sound,
     domain: String,
     timer: Option<SessionTimer>,
     /// Whether the peer said that it knows UPDATE.
     knows_update: bool,
     refreshing: Option<Asked>,
+    /// Whether that request has an offer in it.
+    offering: bool,
     /// Whether the answer to an offer of ours is to come with an ACK.
     answer_due: bool,
     /// Whether the call is answered; a call that came in is when its caller has heard of it.
@@ -68,6 +71,7 @@ impl Talk {
     pub(super) fn new(
         shared: Arc<Shared>,
         dialog: InviteDialog,
+        place: Arc<Place>,
         sound: Sound,
         domain: String,
     ) -> Self {
@@ -75,11 +79,13 @@ impl Talk {
         Self {
             shared,
             dialog,
+            place,
             sound,
             domain,
             timer: None,
             knows_update: false,
             refreshing: None,
+            offering: false,
             answer_due: false,
             answered,
         }
@@ -93,7 +99,7 @@ impl Talk {
     pub(super) fn accept(&mut self, described: String, answer_due: bool) -> bool {
         self.answer_due = answer_due;
         let invite = self.dialog.initial_request();
-        self.knows_update = invite.header_contains_token("Allow", "UPDATE");
+        self.knows_update = change::allows_update(&invite);
         let mut headers = common_headers();
         headers.extend(self.take_timer(&invite));
         headers.push(Header::ContentType("application/sdp".into()));
@@ -109,7 +115,6 @@ impl Talk {
         states: &mut DialogStateReceiver,
         commands: &mut mpsc::Receiver<LegCommand>,
         events: &LegSender,
-        place: &Place,
     ) -> TalkEnd {
         if self.answered {
             self.sound.answered();
@@ -122,7 +127,7 @@ impl Talk {
             tokio::select! {
                 biased;
                 state = states.recv() => {
-                    if let Some(end) = self.on_state(state, events, place).await {
+                    if let Some(end) = self.on_state(state, events).await {
                         return end;
                     }
                 }
@@ -166,7 +171,6 @@ impl Talk {
         &mut self,
         state: Option<DialogState>,
         events: &LegSender,
-        place: &Place,
     ) -> Option<TalkEnd> {
         match state {
             Some(DialogState::Updated(_, request, handle)) => self.on_offer(&request, handle).await,
@@ -195,7 +199,7 @@ impl Talk {
             }
             Some(DialogState::Confirmed(..)) => return self.on_confirmed(events).await,
             Some(DialogState::Terminated(_, reason)) => {
-                return Some(self.ended(&reason, &place.reasons()));
+                return Some(self.ended(&reason, &self.place.reasons()));
             }
             None => return Some(TalkEnd::HungUp),
             Some(
@@ -280,13 +284,14 @@ impl Talk {
                 format!("SIP;cause={code};text=\"{why}\"")
             }
         };
-        let dialog = self.dialog.clone();
+        let (dialog, place) = (self.dialog.clone(), self.place.clone());
         let dialogs = self.shared.stack.dialogs.clone();
         self.shared.tasks.spawn(async move {
             if let Err(error) = dialog.bye_with_reason(reason).await {
                 tracing::debug!(%error, "a peer was not told that a call is over");
             }
             dialogs.remove_dialog(&dialog.id());
+            drop(place);
         });
     }
 }
@@ -315,7 +320,7 @@ fn is_fault(reason: &Reason) -> bool {
 }
 
 /// Returns the key that an INFO tells of, in the form that most exchanges use.
-fn key_of(request: &Request) -> Option<char> {
+pub(super) fn key_of(request: &Request) -> Option<char> {
     let kind = request.header_value("Content-Type")?.to_ascii_lowercase();
     let body = std::str::from_utf8(&request.body).ok()?;
     let key = if kind.starts_with("application/dtmf-relay") {

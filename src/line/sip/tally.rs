@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::watch;
+
 macro_rules! counts {
     ($($(#[$meta:meta])* $name:ident,)*) => {
         /// How often something was refused since the start.
@@ -11,9 +13,15 @@ macro_rules! counts {
         }
 
         /// The counters themselves.
-        #[derive(Debug, Default)]
+        #[derive(Debug)]
         pub(super) struct Tally {
             $(pub(super) $name: Counter,)*
+        }
+
+        impl Default for Tally {
+            fn default() -> Self {
+                Self { $($name: Counter(stringify!($name), AtomicU64::new(0)),)* }
+            }
         }
 
         impl Tally {
@@ -30,7 +38,7 @@ counts! {
     strangers,
     /// Requests within a call that is not (any more) known, or with a wrong tag.
     unknown_calls,
-    /// Requests from peers that could not be used.
+    /// Messages from peers that could not be used.
     senseless,
     /// Calls from peers that came when too many were waiting.
     too_many,
@@ -38,17 +46,18 @@ counts! {
     odd_challenges,
 }
 
-/// One number that only rises.
-#[derive(Debug, Default)]
-pub(super) struct Counter(AtomicU64);
+/// One number that only rises, by its name.
+#[derive(Debug)]
+pub(super) struct Counter(&'static str, AtomicU64);
 
 impl Counter {
     /// Counts one more.
     pub(super) fn add(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.1.fetch_add(1, Ordering::Relaxed);
+        watch::line_refused(super::NAME, self.0);
     }
 
     fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.1.load(Ordering::Relaxed)
     }
 }

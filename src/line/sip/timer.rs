@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// The shortest interval that may be agreed on.
-pub(super) const SHORTEST: Duration = Duration::from_secs(90);
+/// The shortest interval that may be agreed on (RFC 4028 section 5).
+pub const SHORTEST: Duration = Duration::from_secs(90);
 /// Before the interval is over, a call whose peer did not show itself is ended this much earlier, at most.
 const EARLIER: Duration = Duration::from_secs(32);
 
@@ -97,6 +97,11 @@ impl SessionTimer {
     #[must_use]
     pub(super) fn interval(&self) -> Duration {
         self.interval
+    }
+
+    /// After a refresh of ours that crossed one of the peer's: when it is tried again.
+    pub(super) fn again_at(&mut self, due: Instant) {
+        self.due = due;
     }
 
     /// After a refresh of ours that failed: tries again soon, as long as there is time.

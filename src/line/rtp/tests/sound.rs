@@ -1,12 +1,23 @@
 //! What comes out at the other end: in each codec, encrypted or not, over bad networks.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
-use media::{Codec, impair::NetworkConfig};
+use media::{Codec, impair::NetworkConfig, wav};
 
 use super::{
     super::Srtp,
     phone::{Call, likeness, options, speech},
+};
+use crate::{
+    bench::speech::{HeardCall, Score},
+    driver::clock,
+    provider::{
+        SttOptions,
+        pocketsphinx::{
+            DEFAULT_MODELS, Steps,
+            recogniser::{Recogniser, Settings},
+        },
+    },
 };
 
 /// Both sides say the same at the same time; returns how much of it each side heard.
@@ -73,22 +84,66 @@ async fn bad_networks_leave_most_of_it() {
         ),
     ] {
         for (loss, least) in leasts.iter().copied() {
-            let network = NetworkConfig {
-                loss,
-                burst: 2.0,
-                delay: Duration::from_millis(40),
-                // Nearly all packets come within 60 ms of the fastest.
-                jitter: Duration::from_millis(15),
-                reorder: true,
-                duplicate: 0.01,
-            };
             let options = options(&[codec], Srtp::Allowed);
-            let mut call = Call::new(&options, &options, network).await;
+            let mut call = Call::new(&options, &options, bad(loss)).await;
             let (there, back) = both_talk(&mut call).await;
             assert!(
                 there > least && back > least,
                 "{codec:?} {loss}: {there} {back}"
             );
+        }
+    }
+}
+
+/// A network that loses so much, in bursts, and delivers nearly all of the rest within 60 ms of the fastest.
+fn bad(loss: f64) -> NetworkConfig {
+    NetworkConfig {
+        loss,
+        burst: 2.0,
+        delay: Duration::from_millis(40),
+        jitter: Duration::from_millis(15),
+        reorder: true,
+        duplicate: 0.01,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bad_networks_leave_the_words() {
+    let recording = include_bytes!("../../../../tests/sip/sound/table.wav");
+    let words = "Yes, we have a table for two at seven tomorrow evening.";
+    let said = wav::read(recording).unwrap().samples;
+    let models = Path::new(DEFAULT_MODELS);
+    let mut ear = None;
+    for (codec, loss) in [
+        (Codec::Pcmu, 0.0),
+        (Codec::Pcmu, 0.01),
+        (Codec::Pcmu, 0.03),
+        (Codec::Pcmu, 0.05),
+        (Codec::Opus, 0.01),
+    ] {
+        let options = options(&[codec], Srtp::Allowed);
+        let mut call = Call::new(&options, &options, bad(loss)).await;
+        call.pass(100).await;
+        call.caller.heard.clear();
+        call.callee.heard.clear();
+        call.caller.say(&said);
+        call.callee.say(&said);
+        call.pass(said.len() / 160 + 40).await;
+        for heard in [&call.callee.heard, &call.caller.heard] {
+            let ear = ear.get_or_insert_with(|| {
+                let recogniser = Recogniser::load(models, &Settings::default()).unwrap();
+                let telephone = SttOptions {
+                    narrowband: true,
+                    ..SttOptions::default()
+                };
+                let steps = Steps::here(recogniser, telephone).unwrap();
+                HeardCall::new(steps, clock::now(), || Duration::ZERO)
+            });
+            let understood = ear.hear(heard, None).unwrap().text;
+            let faults = Score::of(words, &understood).faults();
+            // Of eleven words, one where nothing is lost in bursts of two packets, and two where much is.
+            let most = if loss < 0.02 { 1 } else { 2 };
+            assert!(faults <= most, "{codec:?} {loss}: {understood}");
         }
     }
 }

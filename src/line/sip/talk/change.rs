@@ -5,8 +5,12 @@ use std::time::{Duration, Instant};
 
 use call::Failure;
 use rsipstack::{
-    dialog::dialog::TransactionHandle,
-    sip::{Header, HeadersExt, Method, Request, Response, StatusCode, StatusCodeKind},
+    dialog::dialog::{Dialog, TransactionHandle},
+    sip::{
+        Contact, HasHeaders, Header, HeadersExt, Method, Request, Response, StatusCode,
+        StatusCodeKind, prelude::ToTypedHeader,
+    },
+    transaction::key::TransactionRole,
 };
 use tokio_util::task::AbortOnDropHandle;
 
@@ -16,34 +20,37 @@ use crate::{
     line::sip::{
         attempt::{body, common_headers},
         failure::Failed,
-        timer::{Refresher, SHORTEST, SessionExpires, SessionTimer},
+        timer::{Refresher, SessionExpires, SessionTimer},
     },
 };
 
 impl Talk {
     /// Takes from an answer of the peer who refreshes the session.
     pub(in crate::line::sip) fn agree_timer(&mut self, response: &Response) {
-        self.knows_update |= response.header_contains_token("Allow", "UPDATE");
+        self.knows_update |= allows_update(response);
         let agreed = response
             .session_expires_header()
             .and_then(|header| SessionExpires::read(header.value()));
+        let least = self.shared.options().least_session;
         self.timer = agreed.map(|agreed| {
             let refresher = match agreed.uac {
                 Some(false) => Refresher::Peer,
                 Some(true) | None => Refresher::We,
             };
-            SessionTimer::new(agreed.interval.max(SHORTEST), refresher, clock::now())
+            SessionTimer::new(agreed.interval.max(least), refresher, clock::now())
         });
     }
     /// The peer changes the call: holds it, moves it, or shows that it is still there.
     pub(super) async fn on_offer(&mut self, request: &Request, handle: TransactionHandle) {
-        if request.method == Method::Invite && self.refreshing.is_some() {
+        let offers = request.method == Method::Invite || !request.body.is_empty();
+        if offers && self.refreshing.is_some() && self.offering {
             // Both of us at once: who began the call waits longer (RFC 3261 section 14.1).
             return answer(&handle, StatusCode::RequestPending).await;
         }
-        self.knows_update |= request.header_contains_token("Allow", "UPDATE");
-        if asks_too_short(request) {
-            let headers = vec![Header::MinSE(SHORTEST.as_secs().to_string().into())];
+        self.knows_update |= allows_update(request);
+        let least = self.shared.options().least_session;
+        if asks_too_short(request, least) {
+            let headers = vec![Header::MinSE(least.as_secs().to_string().into())];
             let _: Result<_, _> = handle
                 .respond(StatusCode::SessionIntervalTooSmall, Some(headers), None)
                 .await;
@@ -61,6 +68,7 @@ impl Talk {
         let mut headers = common_headers();
         let (status, body) = match described {
             Ok(body) => {
+                self.take_target(request.contact_header().ok());
                 headers.extend(self.take_timer(request));
                 (StatusCode::OK, body)
             }
@@ -80,6 +88,15 @@ impl Talk {
             .await;
     }
 
+    /// Takes from a change of the call where the peer wants to be reached from now on (RFC 3261 section 12.2).
+    fn take_target(&self, contact: Option<&Contact>) {
+        let read = contact.and_then(|contact| Some((contact, contact.typed().ok()?)));
+        if let Some((contact, read)) = read {
+            let dialog = Dialog::Invite(self.dialog.clone());
+            dialog.set_remote_target(read.uri, Some(contact.clone()));
+        }
+    }
+
     /// Agrees to the session interval that a request asks for, and starts the timer. Returns what the answer says.
     pub(super) fn take_timer(&mut self, request: &Request) -> Vec<Header> {
         let asked = request
@@ -94,7 +111,7 @@ impl Talk {
         // Who asks shall refresh, if it can and does not want us to.
         let uac = peer_can && asked.uac != Some(false);
         let refresher = if uac { Refresher::Peer } else { Refresher::We };
-        let interval = asked.interval.max(SHORTEST);
+        let interval = asked.interval.max(self.shared.options().least_session);
         self.timer = Some(SessionTimer::new(interval, refresher, clock::now()));
         let agreed = SessionExpires {
             interval,
@@ -132,8 +149,10 @@ impl Talk {
         };
         let mut headers = common_headers();
         headers.push(Header::SessionExpires(wanted.write().into()));
-        headers.push(Header::MinSE(SHORTEST.as_secs().to_string().into()));
+        let least = self.shared.options().least_session;
+        headers.push(Header::MinSE(least.as_secs().to_string().into()));
         let (dialog, update) = (self.dialog.clone(), self.knows_update);
+        self.offering = !update;
         let described = self.sound.offer();
         self.refreshing = Some(AbortOnDropHandle::new(tokio::spawn(async move {
             let answer = if update {
@@ -166,7 +185,16 @@ impl Talk {
                         "a peer's refresh of a call changed its sound to what cannot be used"
                     );
                 }
+                self.take_target(answer.contact_header().ok());
                 self.agree_timer(&answer);
+                None
+            }
+            (_, 491) => {
+                self.sound.withdraw();
+                let wait = after_glare(self.dialog.role());
+                if let Some(timer) = &mut self.timer {
+                    timer.again_at(now + wait);
+                }
                 None
             }
             (_, 422) => {
@@ -183,7 +211,7 @@ impl Talk {
             (_, 405 | 501) if self.knows_update => {
                 self.knows_update = false;
                 let interval = self.timer.map(|timer| timer.interval());
-                self.refresh(interval.unwrap_or(SHORTEST));
+                self.refresh(interval.unwrap_or(self.shared.options().least_session));
                 None
             }
             (_, 408 | 481) => {
@@ -208,10 +236,31 @@ impl Talk {
     }
 }
 
+/// How long is waited after both have asked at once: longer by who has begun the call, in steps of 10 ms (RFC 3261
+/// section 14.1).
+fn after_glare(role: TransactionRole) -> Duration {
+    let steps = match role {
+        TransactionRole::Client => fastrand::u64(210..=400),
+        TransactionRole::Server => fastrand::u64(0..=200),
+    };
+    Duration::from_millis(10 * steps)
+}
+
+/// Whether a message says that its sender knows UPDATE.
+pub(super) fn allows_update(message: &impl HasHeaders) -> bool {
+    message.headers().iter().any(|header| match header {
+        Header::Allow(methods) => {
+            let mut methods = methods.value().split(',');
+            methods.any(|method| method.trim().eq_ignore_ascii_case("UPDATE"))
+        }
+        _ => false,
+    })
+}
+
 /// Whether a request asks for a shorter session interval than we agree to.
-fn asks_too_short(request: &Request) -> bool {
+fn asks_too_short(request: &Request, least: Duration) -> bool {
     request
         .session_expires_header()
         .and_then(|header| SessionExpires::read(header.value()))
-        .is_some_and(|asked| asked.interval < SHORTEST)
+        .is_some_and(|asked| asked.interval < least)
 }

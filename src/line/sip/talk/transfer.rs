@@ -71,7 +71,7 @@ impl Talk {
 }
 
 /// Returns the status of the new call that a NOTIFY reports (`message/sipfrag`).
-fn reported(request: &Request) -> Option<u16> {
+pub(in crate::line::sip) fn reported(request: &Request) -> Option<u16> {
     let body = std::str::from_utf8(&request.body).ok()?;
     let line = body
         .lines()
