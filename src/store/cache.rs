@@ -10,10 +10,15 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
     },
+    time::Duration,
 };
 
 use sha2::{Digest, Sha256};
+
+/// How long closing may take. After a disk was full, sled waits for ever for what it could not write then.
+const CLOSING: Duration = Duration::from_secs(2);
 
 /// A cache of byte strings. Its methods may wait for the disk.
 #[derive(Debug, Clone)]
@@ -21,7 +26,8 @@ pub struct Cache(Option<Arc<Inner>>);
 
 #[derive(Debug)]
 struct Inner {
-    db: sled::Db,
+    /// There until it is closed.
+    db: Option<sled::Db>,
     /// Bytes of all values.
     bytes: AtomicU64,
     limit: u64,
@@ -47,7 +53,7 @@ impl Cache {
                     .map(|value| value.len() as u64)
                     .sum();
                 Self(Some(Arc::new(Inner {
-                    db,
+                    db: Some(db),
                     bytes: AtomicU64::new(bytes),
                     limit,
                     broken: AtomicBool::new(false),
@@ -70,7 +76,7 @@ impl Cache {
     #[must_use]
     pub fn get(&self, key: &CacheKey) -> Option<Vec<u8>> {
         let inner = self.0.as_ref()?;
-        let value = inner.guarded(|| inner.db.get(key.0))??;
+        let value = inner.guarded(|db| db.get(key.0))??;
         Some(value.to_vec())
     }
 
@@ -82,21 +88,22 @@ impl Cache {
             return;
         }
         if inner.bytes.load(Ordering::Relaxed) + size > inner.limit {
-            inner.guarded(|| inner.db.clear());
+            inner.guarded(sled::Tree::clear);
             inner.bytes.store(0, Ordering::Relaxed);
         }
         inner.bytes.fetch_add(size, Ordering::Relaxed);
-        inner.guarded(|| inner.db.insert(key.0, value));
+        inner.guarded(|db| db.insert(key.0, value));
     }
 }
 
 impl Inner {
     /// Runs one operation; after the first that fails there are no more.
-    fn guarded<T>(&self, work: impl FnOnce() -> sled::Result<T>) -> Option<T> {
+    fn guarded<T>(&self, work: impl FnOnce(&sled::Tree) -> sled::Result<T>) -> Option<T> {
         if self.broken.load(Ordering::Relaxed) {
             return None;
         }
-        match caught(work) {
+        let db = self.db.as_ref()?;
+        match caught(|| work(db)) {
             Ok(value) => Some(value),
             Err(error) => {
                 self.broken.store(true, Ordering::Relaxed);
@@ -105,6 +112,27 @@ impl Inner {
             }
         }
     }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(db) = self.db.take()
+            && !part_with(db, CLOSING)
+        {
+            tracing::warn!("the cache does not close; if it does not open again, it is made anew");
+        }
+    }
+}
+
+/// Drops a value on a thread of its own; returns whether that was done in time. Otherwise it goes on until the process ends.
+fn part_with<T: Send + 'static>(value: T, patience: Duration) -> bool {
+    let (tell, told) = mpsc::sync_channel(1);
+    let parting = std::thread::Builder::new().spawn(move || {
+        drop(value);
+        // Nobody may be waiting any more.
+        let _ = tell.send(());
+    });
+    parting.is_ok() && told.recv_timeout(patience).is_ok()
 }
 
 /// Names one thing: a hash over its kind and whatever it is made from.
@@ -180,15 +208,15 @@ mod tests {
             assert_eq!(cache.get(&key(n)), Some(value));
         }
         let inner = cache.0.as_ref().unwrap();
-        let kept: u64 = inner
-            .db
+        let db = inner.db.as_ref().unwrap();
+        let kept: u64 = db
             .iter()
             .values()
             .map(|value| value.unwrap().len() as u64)
             .sum();
         assert!(kept <= LIMIT, "{kept}");
-        inner.db.flush().unwrap();
-        let on_disk = inner.db.size_on_disk().unwrap();
+        db.flush().unwrap();
+        let on_disk = db.size_on_disk().unwrap();
         assert!(
             on_disk < 4 * LIMIT,
             "{on_disk} bytes on disk after 32 MiB went through"
@@ -216,6 +244,20 @@ mod tests {
         assert_eq!(cache.get(&key(1)), None);
         cache.put(&key(2), vec![1]);
         assert_eq!(cache.get(&key(2)), Some(vec![1]));
+    }
+
+    #[test]
+    fn a_database_that_does_not_close_holds_up_nobody() {
+        struct Stuck(mpsc::Receiver<()>);
+        impl Drop for Stuck {
+            fn drop(&mut self) {
+                let _ = self.0.recv();
+            }
+        }
+        let (sender, receiver) = mpsc::sync_channel(1);
+        assert!(!part_with(Stuck(receiver), Duration::from_millis(20)));
+        drop(sender);
+        assert!(part_with(5, Duration::from_secs(20)));
     }
 
     #[test]
