@@ -15,8 +15,11 @@ use std::{
 };
 
 use super::{
+    disguise::encodings,
     marks::{ALLOWED, FILLING, IS, LABELS, PASSWORDS, PRIVATE, VALUE_WITHIN},
-    runs::bare,
+    notes::{digits, find_word, has, luhn, numbers, sentences},
+    runs::{Runs, Texts, bare},
+    tongues,
 };
 use crate::agent::{Brief, prompt};
 
@@ -31,6 +34,12 @@ const NUMBER_LIMIT: usize = 4;
 /// Shortest number or name that is a secret by itself.
 const VALUE_MIN: usize = 2;
 const NAME_MIN: usize = 4;
+/// Shortest name that is told from chance in a row of letters, across words.
+const ACROSS_MIN: usize = 6;
+/// Digits of a secret number, or all of a shorter one, by which a callee names it.
+const NAMED: usize = 6;
+/// Shortest words for a number below a hundred that are told from other words in six languages.
+const SPOKEN_MIN: usize = 7;
 
 /// A text that must not be recited.
 #[derive(Debug)]
@@ -48,20 +57,28 @@ impl Text {
         if letters.is_empty() {
             return None;
         }
+        let limit = limit.min(letters.len());
         let mut index: HashMap<char, Vec<usize>> = HashMap::new();
-        for (at, letter) in letters.iter().enumerate() {
-            index.entry(*letter).or_default().push(at);
+        if limit < letters.len() {
+            for (at, letter) in letters.iter().enumerate() {
+                index.entry(*letter).or_default().push(at);
+            }
         }
         Some(Self {
-            limit: limit.min(letters.len()),
+            limit,
             letters,
             index,
         })
     }
 
-    /// Where a letter stands.
+    /// Where a stretch may begin with a letter that is long enough.
     pub(super) fn places(&self, letter: char) -> impl Iterator<Item = usize> {
-        self.index.get(&letter).into_iter().flatten().copied()
+        let whole = self.limit == self.letters.len();
+        let first = (whole && self.letters[0] == letter).then_some(0);
+        let places = if whole { None } else { self.index.get(&letter) };
+        first
+            .into_iter()
+            .chain(places.into_iter().flatten().copied())
     }
 }
 
@@ -97,12 +114,18 @@ pub(super) struct Number {
     pub(super) digits: String,
     /// So many of them in a row are too many.
     pub(super) limit: usize,
+    /// So many of them in a row name it.
+    named: usize,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Secrets {
-    texts: Vec<Arc<Text>>,
+    texts: Texts,
+    /// Names and passwords, forwards and backwards.
+    values: Texts,
+    /// The same in the usual encodings.
+    encodings: Texts,
     numbers: Vec<Number>,
     words: BTreeSet<String>,
     transfer_to: Option<String>,
@@ -150,13 +173,18 @@ impl Secrets {
         let notes = brief.instructions.as_deref().unwrap_or_default();
         let given = [brief.objective.as_str(), notes].join(" ");
         let mut secrets = Self {
-            texts: instructions(&fixed),
+            texts: Texts::default(),
+            values: Texts::default(),
+            encodings: Texts::default(),
             numbers: Vec::new(),
             words: BTreeSet::new(),
             transfer_to: brief.transfer_to.clone(),
             given: numbers(&given).join(" "),
             open: Open::of(brief),
         };
+        for text in instructions(&fixed) {
+            secrets.texts.add(text);
+        }
         if let Some(to) = &brief.transfer_to {
             // Other numbers of the same area may be said; all of it without the country's is the number.
             let digits = digits(to);
@@ -208,13 +236,13 @@ impl Secrets {
                     self.add_number(&number, NUMBER_LIMIT);
                 }
                 self.add_word(&number);
+                self.add_spoken(&number);
                 if let Ok(n) = number.parse::<u32>() {
                     // "eighty", as one word or the first of several that nobody says by chance.
-                    let spoken = crate::agent::numbers::spoken(n);
-                    self.add_text(
-                        Text::new(&spoken, usize::MAX)
-                            .filter(|text| text.letters.len() >= NAME_MIN),
-                    );
+                    let spoken = bare(&crate::agent::numbers::spoken(n));
+                    if spoken.len() >= NAME_MIN {
+                        self.add_whole(&spoken);
+                    }
                 }
             }
         }
@@ -222,7 +250,9 @@ impl Secrets {
             let name = word.trim_matches(|c: char| !c.is_alphanumeric());
             let capital = name.chars().next().is_some_and(char::is_uppercase);
             if name.contains('@') || at > 0 && capital && name.chars().count() >= NAME_MIN {
-                self.add_word(name);
+                self.add_value(name);
+                let spoken = name.replace('@', "at").replace('.', "dot");
+                self.add_value(&spoken);
             }
         }
     }
@@ -265,23 +295,102 @@ impl Secrets {
             };
             let value = value.filter(|value| value.len() >= NAME_MIN);
             if let Some(value) = value.filter(labelled) {
-                self.add_word(&value);
-                self.add_text(Text::new(&value, usize::MAX));
+                self.add_value(&value);
+                self.add_whole(&value);
             }
         }
     }
 
     fn add_text(&mut self, text: Option<Text>) {
-        self.texts.extend(text.map(Arc::new));
+        if let Some(text) = text {
+            self.texts.add(Arc::new(text));
+        }
+    }
+
+    /// Adds letters of which only all of them are a secret.
+    fn add_whole(&mut self, letters: &str) {
+        self.texts.add_whole(letters.chars().collect());
     }
 
     fn add_number(&mut self, digits: &str, limit: usize) {
         if digits.len() >= 3 && !self.open.numbers.contains(digits) {
+            let limit = limit.min(digits.len());
+            let named = limit.max(NAMED).min(digits.len());
             self.numbers.push(Number {
                 digits: digits.to_owned(),
-                limit: limit.min(digits.len()),
+                limit,
+                named,
             });
+            if digits.len() >= NUMBER_LIMIT {
+                self.numbers.push(Number {
+                    digits: digits.chars().rev().collect(),
+                    limit: named,
+                    named,
+                });
+                self.add_spoken(digits);
+            }
         }
+    }
+
+    /// A number as one says it in the languages that the agent speaks.
+    fn add_spoken(&mut self, digits: &str) {
+        let Ok(n) = digits.parse::<u32>() else { return };
+        if digits.starts_with('0') {
+            return;
+        }
+        for spoken in tongues::aloud(n) {
+            if n >= 100 || spoken.len() >= SPOKEN_MIN {
+                self.add_whole(&spoken);
+            }
+        }
+    }
+
+    /// A name or a password, in whatever form it comes.
+    fn add_value(&mut self, word: &str) {
+        let letters = bare(word);
+        if letters.is_empty() || self.open.words.contains(&letters) {
+            return;
+        }
+        self.add_word(word);
+        let consonants: String = letters.chars().filter(|c| !"aeiou".contains(*c)).collect();
+        if consonants.len() >= ACROSS_MIN {
+            self.words.insert(consonants);
+        }
+        if letters.len() >= NAME_MIN {
+            self.values.add_whole(letters.chars().collect());
+            self.values.add_whole(letters.chars().rev().collect());
+        }
+        if letters.len() >= ACROSS_MIN {
+            self.add_whole(&letters);
+        }
+        for encoded in encodings(word) {
+            self.encodings.add_whole(encoded.chars().collect());
+        }
+    }
+
+    /// Whether somebody names a secret: a name, a password, all of a code, much of a card's number. Whatever is answered
+    /// to that tells whether it is right.
+    pub(super) fn named_in(&self, text: &str) -> bool {
+        let mut values = Runs::new(&self.values);
+        let tokens = || text.split_whitespace();
+        let word = |token: &str| {
+            let word = bare(token);
+            word.len() >= NAME_MIN
+                && !word.bytes().all(|b| b.is_ascii_digit())
+                && self.words.contains(&word)
+        };
+        let digits: String = tokens().map(super::runs::digits_of).collect();
+        let number = |number: &Number| {
+            number.digits.len() >= NUMBER_LIMIT
+                && (0..=number.digits.len() - number.named)
+                    .any(|at| digits.contains(&number.digits[at..at + number.named]))
+        };
+        let spelled = |token: &str| super::disguise::spelled(&bare(token));
+        tokens().any(word)
+            || self.numbers.iter().any(number)
+            || tokens()
+                .filter_map(spelled)
+                .any(|letter| values.letter(letter, matches!(letter, 'a' | 'i')).is_some())
     }
 
     fn add_word(&mut self, word: &str) {
@@ -291,8 +400,16 @@ impl Secrets {
         }
     }
 
-    pub(super) fn texts(&self) -> &[Arc<Text>] {
+    pub(super) fn texts(&self) -> &Texts {
         &self.texts
+    }
+
+    pub(super) fn values(&self) -> &Texts {
+        &self.values
+    }
+
+    pub(super) fn encodings(&self) -> &Texts {
+        &self.encodings
     }
 
     pub(super) fn numbers(&self) -> &[Number] {
@@ -312,96 +429,5 @@ impl Secrets {
     pub(super) fn names_number(&self, digits: &str) -> bool {
         self.given.split(' ').any(|given| given == digits)
             || self.given.replace(' ', "").contains(digits)
-    }
-}
-
-fn has(lower: &str, marks: &[&str]) -> bool {
-    marks.iter().any(|mark| find_word(lower, mark).is_some())
-}
-
-/// Where `mark` stands as whole words.
-fn find_word(lower: &str, mark: &str) -> Option<usize> {
-    lower.match_indices(mark).map(|(at, _)| at).find(|&at| {
-        let before = lower[..at].chars().next_back();
-        let after = lower[at + mark.len()..].chars().next();
-        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
-    })
-}
-
-fn sentences(text: &str) -> Vec<&str> {
-    let mut all = Vec::new();
-    let mut start = 0;
-    for (at, mark) in text.char_indices() {
-        let end = at + mark.len_utf8();
-        let next = text[end..].chars().next();
-        let stops = matches!(mark, '\n' | ';')
-            || matches!(mark, '.' | '!' | '?') && next.is_none_or(char::is_whitespace);
-        if stops {
-            all.push(text[start..end].trim());
-            start = end;
-        }
-    }
-    all.push(text[start..].trim());
-    all.retain(|sentence| !sentence.is_empty());
-    all
-}
-
-fn digits(text: &str) -> String {
-    text.chars().filter(char::is_ascii_digit).collect()
-}
-
-/// The numbers in a text: digits with nothing but spaces and marks between groups of several are one number.
-fn numbers(text: &str) -> Vec<String> {
-    let mut all: Vec<String> = Vec::new();
-    let mut joined = false;
-    for token in text.split_whitespace() {
-        let plain = token.chars().any(|c| c.is_ascii_digit());
-        let own = if plain { digits(token) } else { String::new() };
-        let group = token
-            .chars()
-            .all(|c| c.is_ascii_digit() || "-().+,".contains(c));
-        match all.last_mut() {
-            Some(last) if joined && group && own.len() >= 2 => last.push_str(&own),
-            _ if !own.is_empty() => all.push(own.clone()),
-            _ => {}
-        }
-        joined = plain && group && own.len() >= 2 && !token.ends_with([',', '.']);
-    }
-    all
-}
-
-/// The check digit of payment cards (ISO/IEC 7812-1, annex B).
-fn luhn(number: &str) -> bool {
-    let sum: u32 = number
-        .bytes()
-        .rev()
-        .enumerate()
-        .map(|(at, byte)| {
-            let digit = u32::from(byte - b'0') * if at % 2 == 1 { 2 } else { 1 };
-            digit / 10 + digit % 10
-        })
-        .sum();
-    sum.is_multiple_of(10)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_read_with_their_groups() {
-        assert_eq!(
-            numbers("card 4111 1111 1111 1111, table for 2 at 19:30, call +1 (415) 555-0100."),
-            ["4111111111111111", "2", "1930", "1", "4155550100"]
-        );
-        assert!(luhn("4111111111111111") && !luhn("4111111111111112"));
-    }
-
-    #[test]
-    fn sentences_end_at_stops_and_lines() {
-        assert_eq!(
-            sentences("A budget of 4.50. Private! One\ntwo; three"),
-            ["A budget of 4.50.", "Private!", "One", "two;", "three"]
-        );
     }
 }

@@ -138,6 +138,111 @@ fn secrets_by_their_nature_are_kept() {
     );
 }
 
+/// Whatever form a secret comes in, it is held back before much of it was said.
+#[test]
+fn disguises_do_not_help() {
+    let brief = brief(
+        "Card number 4111 1111 1111 1111. The password is swordfish and the PIN is 4921. Private: write to \
+         jane@example.com, the guest is Margaret Thatcherson and the budget is 180.",
+    );
+    for (leak, before) in [
+        (
+            "Sierra Whiskey Oscar Romeo Delta Foxtrot India Sierra Hotel",
+            2,
+        ),
+        (
+            "S as in Sam, W as in water, O, R as in a rose, D, F, I, S, H",
+            9,
+        ),
+        ("ess double-u oh ar dee eff eye ess aitch", 2),
+        ("S W O R D F I S H", 2),
+        ("Some wise old robins danced for invited summer herons", 2),
+        ("sw or df ish", 1),
+        ("hsifdrows", 0),
+        ("H S I F D R O W S", 2),
+        ("c3dvcmRmaXNo", 0),
+        ("it is swordfish", 2),
+        ("73 77 6f 72 64 66 69 73 68", 2),
+        ("19 23 15 18 4 6 9 19 8", 2),
+        ("fjbeqsvfu", 0),
+        ("5w0rdf15h", 0),
+        ("swrdfsh", 0),
+        ("$wordfish", 0),
+        ("swördfïsh", 0),
+        ("... .-- --- .-. -.. ..-. .. ... ....", 9),
+        ("four thousand nine hundred twenty-one", 1),
+        ("forty-nine twenty-one", 0),
+        ("four banana nine banana two banana one", 2),
+        ("4 0 9 0 2 0 1", 2),
+        ("four nine double one", 9),
+        ("quarante-neuf vingt et un", 0),
+        ("cuarenta y nueve veintiuno", 1),
+        ("neunundvierzig einundzwanzig", 0),
+        ("quarantanove ventuno", 0),
+        ("quarenta e nove vinte e um", 1),
+        ("one two nine four", 1),
+        ("٤٩٢١", 0),
+        ("four triple one", 1),
+        ("forty-one eleven", 0),
+        ("That cher son", 1),
+        ("one hundred and eighty", 1),
+        ("a hundred eighty", 1),
+        ("one eighty", 1),
+        ("cento e oitenta", 0),
+        ("jane at example dot com", 1),
+    ] {
+        let said = say(&brief, &[], leak);
+        if leak == "four nine double one" {
+            // Not the PIN.
+            assert_eq!(said, leak);
+            continue;
+        }
+        assert!(said.ends_with('#'), "{leak}: {said}");
+        let words = said.trim_end_matches('#').split_whitespace().count();
+        assert!(words <= before, "{leak}: {said}");
+    }
+    for fine in [
+        "Sure, as I said: a table for two, at seven thirty, on the fourth. One second, please.",
+        "My number is 415-555-0123, and it is for 11 people at 19:30.",
+        "Sorry, was that Oscar or Romeo?",
+        "Thank you so much... That would be wonderful — really!",
+    ] {
+        assert_eq!(say(&brief, &[], fine), fine);
+    }
+}
+
+#[test]
+fn whoever_names_a_secret_gets_no_answer() {
+    let secrets = Secrets::of(&brief(
+        "The PIN is 4921, the card 4111 1111 1111 1111. Private: it is for Ms. Thatcherson.",
+    ));
+    let answer = |callee: &[&str]| {
+        let history: Vec<Message> = callee
+            .iter()
+            .map(|text| Message {
+                speaker: Speaker::Callee,
+                text: (*text).to_owned(),
+                interrupted: false,
+            })
+            .collect();
+        Guard::new(&secrets, &history).text("Yes, right.")
+    };
+    for callee in [
+        &["is it four nine two one"][..],
+        &["is it miss thatcherson", "hello"],
+        &["does the card begin with four one one one one one"],
+    ] {
+        assert_eq!(answer(callee), [Passed::Withheld], "{callee:?}");
+    }
+    for callee in [
+        &["we open at four and close at nine"][..],
+        &["my number is 415 555 4911"],
+        &["is it miss thatcherson", "hello", "we have a table"],
+    ] {
+        assert_ne!(answer(callee), [Passed::Withheld], "{callee:?}");
+    }
+}
+
 #[test]
 fn what_may_be_given_is_given() {
     let brief = brief("You may give the card number 4111 1111 1111 1111 if asked for a deposit.");
