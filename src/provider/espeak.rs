@@ -3,8 +3,8 @@
 //! line for the processor.
 //!
 //! The text goes in by standard input, never by the command line, where it could be taken for an option; the sound is
-//! passed on while the program still makes it. A process ends when nobody listens to it any more. The program does
-//! not tell when words end, so the ledger estimates it.
+//! passed on while the program still makes it. Dropping the stream ends the process of the clause under way. The program
+//! does not tell when words end, so the ledger estimates it.
 
 mod process;
 mod voices;

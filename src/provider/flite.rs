@@ -2,7 +2,8 @@
 //!
 //! One text is synthesised at a time in the whole program (the library allows no more); at a hundredth of real
 //! time a clause takes some tens of milliseconds, and waiting clauses take their turn in order. The thread that
-//! synthesises never waits for a call: what a call has not fetched yet is kept, one clause at most.
+//! synthesises never waits for a call: what a call has not fetched yet is kept, one clause at most. Dropping the stream
+//! stops the clause that is being synthesised at its next piece, and frees the library for others.
 
 use native::flite::{Next, Piece, Voice};
 use tokio::sync::{Semaphore, mpsc};

@@ -42,11 +42,25 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Samples in 20 ms at 16 kHz.
 pub const STT_FRAME: usize = 320;
 
+/// Returns a BCP 47 language without its region; `en` when empty.
+pub(crate) fn primary(language: &str) -> &str {
+    match language.split(['-', '_']).next() {
+        None | Some("") => "en",
+        Some(primary) => primary,
+    }
+}
+
+/// Returns whether a BCP 47 language is one of those in `list`, whatever its region.
+pub(crate) fn is_among(language: &str, list: &str) -> bool {
+    let primary = primary(language);
+    list.split_whitespace()
+        .any(|known| known.eq_ignore_ascii_case(primary))
+}
+
 /// Returns whether a BCP 47 language is English of any region; an empty one is.
 #[must_use]
 pub fn is_english(language: &str) -> bool {
-    let primary = language.split(['-', '_']).next().unwrap_or_default();
-    primary.is_empty() || primary.eq_ignore_ascii_case("en")
+    is_among(language, "en")
 }
 
 /// Speech to text.

@@ -15,11 +15,15 @@ use super::{
     BoxFuture, ProviderError, ProviderErrorKind, TextToSpeech, TtsOptions, TtsStream,
     clauses::{self, Sound},
     http::{self, Service},
+    is_among,
     openai::OPENAI_URL,
 };
 
 /// Samples per second of `pcm`.
 const RATE: u32 = 24_000;
+/// The languages of OpenAI's own models. Source: <https://platform.openai.com/docs/guides/text-to-speech>.
+const OPENAIS: &str = "af ar hy az be bs bg ca zh yue hr cs da nl en et fi fr gl de el he hi hu is id it ja kn kk ko lv lt mk \
+                       ms mr mi ne no nb nn fa pl pt ro ru sr sk sl es sw sv tl fil ta th tr uk ur vi cy";
 /// Pieces of sound on their way; beyond that the service waits.
 const PIECES: usize = 8;
 const SERVICE: Service<'static> = Service {
@@ -191,6 +195,13 @@ async fn refused(response: Response, key: &str) -> ProviderError {
 impl TextToSpeech for OpenAiSpeech {
     fn name(&self) -> &'static str {
         "openai"
+    }
+
+    fn speaks(&self, language: &str) -> bool {
+        let model = self.options.model.as_str();
+        let openais = matches!(model, "tts-1" | "tts-1-hd") || model.starts_with("gpt-4o-mini-tts");
+        // What the models of other servers know, they say themselves.
+        !openais || is_among(language, OPENAIS)
     }
 
     fn variant(&self) -> String {

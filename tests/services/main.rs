@@ -20,5 +20,6 @@ mod speech;
 
 mod context;
 mod failover;
+mod languages;
 mod referee;
 mod speaking;

@@ -19,12 +19,15 @@ use super::{
     BoxFuture, ProviderError, ProviderErrorKind, TextToSpeech, TtsOptions, TtsStream,
     clauses::{self, Sound},
     http::{Service, Socket},
+    is_among,
 };
 
 /// Where the service is.
 pub const URL: &str = "wss://api.cartesia.ai";
 /// The version of the interface that is spoken here.
 const VERSION: &str = "2026-03-01";
+/// The languages of the models before `sonic-3`. Source: <https://docs.cartesia.ai/build-with-cartesia/tts-models>.
+const SONIC_2: &str = "en fr de es pt zh ja hi it ko nl pl ru sv tr";
 /// Texts that wait for the connection: one is spoken, one follows.
 const TEXTS: usize = 2;
 /// Pieces of sound on their way; beyond that the service waits.
@@ -205,6 +208,16 @@ async fn until_closed(socket: &mut Socket) {
 impl TextToSpeech for Cartesia {
     fn name(&self) -> &'static str {
         "cartesia"
+    }
+
+    fn speaks(&self, language: &str) -> bool {
+        match self.options.model.as_str() {
+            "sonic-english" => is_among(language, "en"),
+            "sonic" | "sonic-multilingual" | "sonic-turbo" => is_among(language, SONIC_2),
+            model if model.starts_with("sonic-2") => is_among(language, SONIC_2),
+            // What later models know, the service says itself.
+            _ => true,
+        }
     }
 
     fn variant(&self) -> String {

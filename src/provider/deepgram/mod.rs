@@ -7,7 +7,8 @@
 use std::fmt;
 
 use super::{
-    BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream, is_english,
+    BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream, is_among,
+    is_english, primary,
     remote::{self, Encoding, Limits, Lost, Service},
 };
 
@@ -144,6 +145,9 @@ impl Deepgram {
     }
 }
 
+/// The languages of `nova-2`. Source: <https://developers.deepgram.com/docs/models-languages-overview>.
+const NOVA_2: &str = "bg ca zh cs da nl en et fi fr de el hi hu id it ja ko lv lt ms no nb pl pt ro ru sk es sv th tr uk vi";
+
 impl SpeechToText for Deepgram {
     fn name(&self) -> &'static str {
         "deepgram"
@@ -152,8 +156,20 @@ impl SpeechToText for Deepgram {
     fn understands(&self, language: &str) -> bool {
         if self.options.model == "flux-general-multi" {
             flux::LANGUAGES.contains(&primary(language))
+        } else if self.options.hears_turns() {
+            is_english(language)
         } else {
-            !self.options.hears_turns() || is_english(language)
+            match self.options.model.split_once('-') {
+                Some(("nova", "2" | "2-general")) => is_among(language, NOVA_2),
+                // Nova for a trade or a kind of call.
+                Some(("nova", rest))
+                    if rest.split('-').count() > 1 && !rest.ends_with("-general") =>
+                {
+                    is_english(language)
+                }
+                // What other models know grows; the service says so itself.
+                _ => true,
+            }
         }
     }
 
@@ -174,14 +190,6 @@ impl SpeechToText for Deepgram {
                 remote::open(nova::Nova::new(options, stt), limits).await
             }
         })
-    }
-}
-
-/// The language without its region; `en` when empty.
-fn primary(language: &str) -> &str {
-    match language.split(['-', '_']).next() {
-        None | Some("") => "en",
-        Some(primary) => primary,
     }
 }
 

@@ -19,10 +19,20 @@ use super::{
     BoxFuture, ProviderError, ProviderErrorKind, TextToSpeech, TtsOptions, TtsStream,
     clauses::{self, Sound},
     http::{Service, Socket},
+    is_among,
 };
 
 /// Where the service is.
 pub const URL: &str = "wss://api.elevenlabs.io";
+/// Models of English only, and the languages of those of several. Source: <https://elevenlabs.io/docs/models>.
+const ENGLISH_ONLY: [&str; 3] = [
+    "eleven_monolingual_v1",
+    "eleven_turbo_v2",
+    "eleven_flash_v2",
+];
+const MULTILINGUAL_V2: &str =
+    "en ja zh de hi fr ko pt it es id nl tr fil tl pl sv bg ro ar cs el fi hr ms sk da ta uk ru";
+const ALSO_V2_5: &str = "hu no nb nn vi";
 /// Pieces of sound on their way; beyond that the service waits.
 const PIECES: usize = 8;
 const SERVICE: Service<'static> = Service {
@@ -176,6 +186,18 @@ async fn speak(
 impl TextToSpeech for ElevenLabs {
     fn name(&self) -> &'static str {
         "elevenlabs"
+    }
+
+    fn speaks(&self, language: &str) -> bool {
+        match self.options.model.as_str() {
+            model if ENGLISH_ONLY.contains(&model) => is_among(language, "en"),
+            "eleven_multilingual_v2" => is_among(language, MULTILINGUAL_V2),
+            "eleven_turbo_v2_5" | "eleven_flash_v2_5" => {
+                is_among(language, MULTILINGUAL_V2) || is_among(language, ALSO_V2_5)
+            }
+            // What other models know, the service says itself.
+            _ => true,
+        }
     }
 
     fn variant(&self) -> String {

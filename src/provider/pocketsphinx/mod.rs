@@ -2,6 +2,7 @@
 //!
 //! A call's decoder and its running cepstral mean live in the worker, which knows nothing of calls; this side cuts
 //! the sound into utterances (`gate`), keeps a worker ready (`pool`), and survives the worker's death (`session`).
+//! Dropping the stream ends the call's worker.
 
 use std::{
     env,
