@@ -12,7 +12,14 @@
 mod python;
 #[path = "../support/hearing/mod.rs"]
 mod standin;
+#[allow(
+    dead_code,
+    reason = "each test program uses its own part of the support"
+)]
+#[path = "../support/mod.rs"]
+mod support;
 
+mod calls;
 mod cost;
 mod deepgram;
 mod doctor;

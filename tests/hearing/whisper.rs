@@ -27,14 +27,14 @@ pub(super) static MODEL: LazyLock<PathBuf> = LazyLock::new(|| {
 });
 
 /// A folder with the model under a name of its own, so that a test's workers can be told from the others'.
-fn own_model() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn own_model() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let model = folder.path().join("model.bin");
     std::fs::copy(&*MODEL, &model).unwrap();
     (folder, model)
 }
 
-fn options(model: &Path) -> Options {
+pub(super) fn options(model: &Path) -> Options {
     Options {
         model: model.to_owned(),
         workers: 1,
@@ -44,7 +44,7 @@ fn options(model: &Path) -> Options {
     }
 }
 
-fn whisper(options: Options) -> Whisper {
+pub(super) fn whisper(options: Options) -> Whisper {
     Whisper::with_program(options, Path::new(env!("CARGO_BIN_EXE_agentphone")))
 }
 
@@ -53,7 +53,7 @@ async fn open(whisper: &Whisper) -> SttStream {
 }
 
 /// The process ids of workers with this model.
-fn workers(model: &Path) -> Vec<String> {
+pub(super) fn workers(model: &Path) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").unwrap().flatten() {
         let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();

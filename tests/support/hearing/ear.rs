@@ -1,7 +1,11 @@
 //! The language of the tests: a word is 200 ms of one level of sound, between words there is silence. [`speak`] says it,
-//! [`Ear`] understands it after µ-law, resampling and whatever else was done to it, and knows when each word ended.
+//! [`Ear`] understands it after µ-law, resampling and whatever else was done to it, and knows when each word ended. On whole
+//! calls, where only a voice is heard, it knows from a script what will be said.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 /// Everything that can be said. A word's place is its level.
 pub(crate) const LEXICON: [&str; 14] = [
@@ -44,10 +48,19 @@ pub(crate) struct Word {
     pub(crate) end: Duration,
 }
 
+/// Sentences that will be said, and how many of them have been.
+pub(crate) type Script = Arc<Mutex<(Vec<&'static str>, usize)>>;
+/// With a script: a word is heard so long after the one before it, and silence of so long ends the sentence.
+const SCRIPT_WORD_MS: usize = 200;
+const SCRIPT_END_MS: usize = 250;
+
 /// Hears words in sound of one connection.
 #[derive(Debug)]
 pub(crate) struct Ear {
     rate: u32,
+    script: Script,
+    /// Since when there is a voice, in samples, and how many words were heard of it.
+    voice: Option<(u64, usize)>,
     samples: u64,
     run: Vec<i16>,
     quiet: usize,
@@ -61,6 +74,8 @@ impl Ear {
     pub(crate) fn new(rate: u32) -> Self {
         Self {
             rate,
+            script: Script::default(),
+            voice: None,
             samples: 0,
             run: Vec::new(),
             quiet: 0,
@@ -69,14 +84,37 @@ impl Ear {
         }
     }
 
+    /// An ear that knows what will be said.
+    pub(crate) fn knowing(rate: u32, script: Script) -> Self {
+        Self {
+            script,
+            ..Self::new(rate)
+        }
+    }
+
     /// How much sound there was.
     pub(crate) fn heard(&self) -> Duration {
         self.time(self.samples)
     }
 
+    /// The time by which faults are planned: how much sound there was, or with a script, how much of its second sentence.
+    pub(crate) fn fault_time(&self) -> Duration {
+        let script = self.script.lock().expect("no panic");
+        match self.voice {
+            _ if script.0.is_empty() => self.heard(),
+            Some((since, _)) if script.1 == 1 => self.time(self.samples - since),
+            _ => Duration::ZERO,
+        }
+    }
+
     pub(crate) fn hear(&mut self, samples: impl IntoIterator<Item = i16>) {
+        let scripted = !self.script.lock().expect("no panic").0.is_empty();
         for sample in samples {
             self.samples += 1;
+            if scripted {
+                self.hear_voice(i32::from(sample).abs() >= QUIET);
+                continue;
+            }
             if i32::from(sample).abs() >= QUIET {
                 self.run.push(sample);
                 self.quiet = 0;
@@ -91,9 +129,51 @@ impl Ear {
         }
     }
 
+    fn hear_voice(&mut self, loud: bool) {
+        if loud {
+            self.quiet = 0;
+            self.last_loud = Some(self.heard());
+            self.voice.get_or_insert((self.samples, 0));
+        } else {
+            self.quiet += 1;
+        }
+        let Some((since, said)) = self.voice else {
+            return;
+        };
+        let ms = |samples: u64| samples as usize * 1000 / self.rate as usize;
+        if self.quiet * 1000 > self.rate as usize * SCRIPT_END_MS {
+            self.say(usize::MAX);
+        } else if ms(self.samples - since) > SCRIPT_WORD_MS * (said + 1) {
+            self.say(1);
+        }
+    }
+
+    /// Hears more words of the sentence under way; with all of them, it is over.
+    fn say(&mut self, count: usize) {
+        let Some((since, said)) = self.voice else {
+            return;
+        };
+        let whole = count == usize::MAX;
+        let mut script = self.script.lock().expect("no panic");
+        let sentence = script.0.get(script.1).copied().unwrap_or_default();
+        let (now, until) = (self.time(self.samples), said.saturating_add(count));
+        let words = sentence.split_whitespace();
+        let heard = words
+            .enumerate()
+            .filter(|(at, _)| (said..until).contains(at));
+        self.words.extend(heard.map(|(_, text)| Word {
+            text,
+            start: now.saturating_sub(Duration::from_millis(SCRIPT_WORD_MS as u64)),
+            end: now,
+        }));
+        script.1 += usize::from(whole);
+        self.voice = (!whole).then_some((since, until));
+    }
+
     /// Takes what was not taken yet, a word under way included: the speaker was told to be through.
     pub(crate) fn take_all(&mut self) -> Vec<Word> {
         self.end_word();
+        self.say(usize::MAX);
         std::mem::take(&mut self.words)
     }
 

@@ -52,6 +52,8 @@ pub(crate) struct Seen {
 /// What all stand-ins share.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shared {
+    /// What will be said, where only a voice is heard.
+    script: ear::Script,
     faults: Arc<Mutex<VecDeque<Fault>>>,
     seen: Arc<Mutex<Seen>>,
 }

@@ -66,6 +66,11 @@ impl StandIn {
         format!("http://{}/v1", self.address)
     }
 
+    /// Says what will be heard, a sentence for each stretch of voice.
+    pub(crate) fn will_hear(&self, sentences: &[&'static str]) {
+        *self.shared.script.lock().expect("no panic") = (sentences.to_vec(), 0);
+    }
+
     /// Plans faults for the next requests, one each.
     pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.faults.lock().expect("no panic").extend(faults);
@@ -195,7 +200,7 @@ fn transcribe(kind: &str, body: &[u8], shared: &Shared) -> Result<String, (u16, 
     if sound.rate != 16_000 {
         return Err(bad("not 16 kHz"));
     }
-    let mut ear = Ear::new(16_000);
+    let mut ear = Ear::knowing(16_000, shared.script.clone());
     ear.hear(sound.samples.iter().copied());
     Ok(text(&ear.take_all()))
 }

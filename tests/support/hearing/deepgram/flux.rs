@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::ear::{Ear, Word, text};
 use super::{Listener, Parameters, REQUEST, check, is_within};
-use crate::standin::ear::{Ear, Word, text};
 
 /// Sound between two messages about it.
 const UPDATE: Duration = Duration::from_millis(240);

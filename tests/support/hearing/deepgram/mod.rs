@@ -82,6 +82,11 @@ impl StandIn {
         format!("ws://{}", self.address)
     }
 
+    /// Says what will be heard, a sentence for each stretch of voice.
+    pub(crate) fn will_hear(&self, sentences: &[&'static str]) {
+        *self.shared.script.lock().expect("no panic") = (sentences.to_vec(), 0);
+    }
+
     /// Plans faults for the next connections, one each.
     pub(crate) fn plan(&self, faults: impl IntoIterator<Item = Fault>) {
         self.shared.faults.lock().expect("no panic").extend(faults);
@@ -205,7 +210,7 @@ async fn talk(mut socket: Socket, asked: &Asked, shared: &Shared) {
     let rate = first("sample_rate")
         .and_then(|rate| rate.parse().ok())
         .unwrap_or(16_000);
-    let mut ear = Ear::new(rate);
+    let mut ear = Ear::knowing(rate, shared.script.clone());
     let mut listener: Box<dyn Listener + Send> = if asked.path == "/v1/listen" {
         Box::new(nova::Nova::new(
             &asked.parameters,
@@ -229,7 +234,7 @@ async fn talk(mut socket: Socket, asked: &Asked, shared: &Shared) {
                     shared.complain("half a sample");
                     return close(&mut socket, 1008, "DATA-0000").await;
                 }
-                let before = ear.heard();
+                let before = ear.fault_time();
                 if mulaw {
                     ear.hear(bytes.iter().map(|code| Codec::Pcmu.decode_byte(*code)));
                 } else {
@@ -241,7 +246,7 @@ async fn talk(mut socket: Socket, asked: &Asked, shared: &Shared) {
                             .map(|s| i16::from_le_bytes(*s)),
                     );
                 }
-                match due(asked.fault.as_ref(), before, ear.heard()) {
+                match due(asked.fault.as_ref(), before, ear.fault_time()) {
                     Some(Fault::Cut(_)) => return,
                     Some(Fault::Close(code, reason, _)) => {
                         return close(&mut socket, *code, reason).await;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::ear::{Ear, Word, text};
 use super::{Listener, Parameters, REQUEST, check, is_bool, is_within};
-use crate::standin::ear::{Ear, Word, text};
 
 /// Sound between two results that are not final.
 const INTERIM: Duration = Duration::from_millis(300);
