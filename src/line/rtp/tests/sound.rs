@@ -119,7 +119,6 @@ async fn bad_networks_leave_the_words() {
         (Codec::Pcmu, 0.01),
         (Codec::Pcmu, 0.03),
         (Codec::Pcmu, 0.05),
-        (Codec::Opus, 0.01),
     ] {
         let options = options(&[codec], Srtp::Allowed);
         let mut call = Call::new(&options, &options, bad(loss)).await;
