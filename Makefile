@@ -43,7 +43,8 @@ bench: setup ## Time every stage of the sound path per 20 ms frame, and what eac
 bench-audio: ## Gather recorded human voices for `agentphone bench` in target/bench-audio
 	@scripts/bench-audio
 
-speech-model: setup ## Make the recogniser's models again from their sources; a minute
+speech-model: setup ## Make the recogniser's models again from their sources; some minutes
+	@scripts/voices
 	cargo run --locked -p speechmodel -- language
 	cargo run --locked -p speechmodel -- dictionary
 	cargo run --locked -p speechmodel -- repair

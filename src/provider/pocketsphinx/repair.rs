@@ -1,6 +1,6 @@
 //! Puts back what a telephone band takes away: the log-mel bands above 3.1 kHz, guessed from those below.
 //!
-//! The upper bands are a function of the lower ones in seven frames around: a small network of two hidden layers, fitted
+//! The upper bands are a function of the lower ones in eleven frames around: a small network of two hidden layers, fitted
 //! on synthetic speech by `speechmodel repair`. A linear function explains two thirds of what the upper bands do, the network
 //! nearly nine tenths. Levels are taken relative to the lower bands, so that the guess does not depend on how loud
 //! the line is.
@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 
 use super::features::{BANDS, LogMel};
 
-/// Frames on each side of the one that is repaired: the delay is 30 ms.
-pub const CONTEXT: usize = 3;
+/// Frames on each side of the one that is repaired: the delay is 50 ms.
+pub const CONTEXT: usize = 5;
 /// The first band that is guessed: its triangle begins at 3.06 kHz, where telephone filters do.
 pub const FIRST_GUESSED: usize = 18;
 /// Bands that are guessed.
@@ -18,7 +18,7 @@ pub const GUESSED: usize = BANDS - FIRST_GUESSED;
 /// Numbers that a guess is made from: the lower bands of all frames.
 pub const INPUTS: usize = (2 * CONTEXT + 1) * FIRST_GUESSED;
 /// Units in each of the two hidden layers.
-pub const HIDDEN: usize = 96;
+pub const HIDDEN: usize = 160;
 /// Numbers in the network.
 pub const COEFFICIENTS: usize =
     INPUTS * HIDDEN + HIDDEN * HIDDEN + HIDDEN * GUESSED + 2 * HIDDEN + GUESSED;

@@ -24,6 +24,7 @@ mod grammar;
 mod measure;
 mod ngram;
 mod pairs;
+mod voices;
 
 /// Sentences that are drawn from the grammar.
 const DRAWN: usize = 100_000;
@@ -33,11 +34,11 @@ const OBSERVED: f64 = 1_500.0;
 /// Trigrams that such a text holds less often are left to bigrams.
 const LEAST: f64 = 0.02;
 /// Words of the generic model that are known beside ours.
-const GENERIC_WORDS: usize = 10_000;
+const GENERIC_WORDS: usize = 50_000;
 /// Sentences that each voice speaks for the band repair.
 const SPOKEN: usize = 240;
 /// How often the network sees each frame of them.
-const ROUNDS: usize = 14;
+const ROUNDS: usize = 16;
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -62,8 +63,11 @@ enum Command {
     },
     /// Choose the words that the recogniser knows
     Dictionary,
-    /// Fit the band repair on Flite's voices
+    /// Fit the band repair on Flite's voices and on human ones
     Repair {
+        /// The folder that scripts/voices gathered, a folder of G.722 files for each voice; target/voices unless given
+        #[arg(long)]
+        voices: Option<PathBuf>,
         /// Draws other sentences and starts elsewhere
         #[arg(long, default_value_t = 1)]
         seed: u64,
@@ -81,8 +85,12 @@ fn main() -> ExitCode {
             .and_then(|language| write(&model.join("phone.arpa"), language.arpa().as_bytes())),
         Command::Dictionary => dictionary(&speech, &arguments.models)
             .and_then(|text| write(&model.join("words.dict"), text.as_bytes())),
-        Command::Repair { seed } => repair(&speech, *seed)
-            .and_then(|network| write(&model.join("band-repair.bin"), &network.bytes())),
+        Command::Repair { voices, seed } => {
+            let gathered = || arguments.root.join("target/voices");
+            let voices = voices.clone().unwrap_or_else(gathered);
+            repair(&speech, &voices, *seed)
+                .and_then(|network| write(&model.join("band-repair.bin"), &network.bytes()))
+        }
         Command::Measure(options) => measure::run(options, &arguments.models),
     };
     match result {
@@ -117,35 +125,47 @@ fn dictionary(speech: &Path, models: &Path) -> Result<String, String> {
 
 fn repair(
     speech: &Path,
+    voices: &Path,
     seed: u64,
 ) -> Result<agentphone::provider::pocketsphinx::repair::Network, String> {
     let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
     let varied = read(&speech.join("varied.txt"))?;
     let varied: Vec<&str> = varied.lines().filter(|l| !l.starts_with('#')).collect();
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut examples = Vec::new();
-    let mut kept_back = Vec::new();
+    let mut speakers = voices::read(voices)?;
     for voice in Voice::ALL {
-        let mut last = Vec::new();
+        let mut prompts = Vec::new();
         for index in 0..SPOKEN {
             let text = match varied.get(index) {
                 Some(text) => (*text).to_owned(),
                 None => long_enough(&grammar, &mut random),
             };
-            let more = pairs::examples(voice, &text, index, &mut random)?;
-            if index * 20 / SPOKEN == 19 {
+            prompts.push(agentphone::bench::speech::sound::spoken(voice, &text)?);
+        }
+        speakers.push(voices::Speaker {
+            name: voice.name().to_owned(),
+            prompts,
+        });
+    }
+    let mut examples = Vec::new();
+    let mut kept_back = Vec::new();
+    for speaker in &speakers {
+        let mut last = Vec::new();
+        for (index, spoken) in speaker.prompts.iter().enumerate() {
+            let more = pairs::examples(spoken, index, &mut random);
+            if index * 20 / speaker.prompts.len() == 19 {
                 last.extend(more);
             } else {
                 examples.extend(more);
             }
         }
-        eprintln!("{}: {} frames so far", voice.name(), examples.len());
-        kept_back.push((voice, last));
+        eprintln!("{}: {} frames so far", speaker.name, examples.len());
+        kept_back.push((&speaker.name, last));
     }
     let network = fit::fit(&examples, ROUNDS, &mut random);
-    for (voice, examples) in &kept_back {
+    for (name, examples) in &kept_back {
         let explained = fit::explained(&network, examples);
-        println!("{}: explained of each band {explained:.2?}", voice.name());
+        println!("{name}: explained of each band {explained:.2?}");
     }
     Ok(network)
 }

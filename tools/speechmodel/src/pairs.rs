@@ -1,7 +1,7 @@
 //! What the band repair is fitted on: speech as it went into a telephone beside what came out, in bands.
 //!
-//! Flite's voices speak, slower and faster too, which moves pitch and formants as other throats would: four voices become
-//! twenty speakers. Loudness and noise vary as on real lines.
+//! Flite's voices and human ones speak, slower and faster too, which moves pitch and formants as other throats would: eight
+//! voices become forty speakers. Loudness and noise vary as on real lines.
 
 use agentphone::{
     bench::speech::sound,
@@ -11,7 +11,6 @@ use agentphone::{
     },
 };
 use media::{Doubler, FRAME, Law, impair::Noise};
-use native::flite::Voice;
 
 /// By how many samples the doubled telephone sound is late.
 const LATE: usize = 30;
@@ -23,19 +22,11 @@ const SOFT: f32 = 9.0;
 /// One frame: what a guess is made from, and what should come out.
 pub(crate) type Example = ([f32; INPUTS], [f32; GUESSED]);
 
-/// Returns the examples of one sentence. `index` chooses speed, loudness and noise.
-///
-/// # Errors
-/// When Flite cannot speak it.
-pub(crate) fn examples(
-    voice: Voice,
-    text: &str,
-    index: usize,
-    random: &mut fastrand::Rng,
-) -> Result<Vec<Example>, String> {
+/// Returns the examples of one sentence, spoken at 16 kHz. `index` chooses speed, loudness and noise.
+pub(crate) fn examples(spoken: &[i16], index: usize, random: &mut fastrand::Rng) -> Vec<Example> {
     let speed = SPEEDS[index % SPEEDS.len()];
     let played = (f64::from(sound::WIDEBAND) / speed / 100.0).round() as u32 * 100;
-    let mut spoken = sound::resampled(&sound::spoken(voice, text)?, sound::WIDEBAND, played);
+    let mut spoken = sound::resampled(spoken, sound::WIDEBAND, played);
     sound::level(&mut spoken);
     let gain = 10_f64.powf((random.f64() * 12.0 - 6.0) / 20.0);
     for sample in &mut spoken {
@@ -49,7 +40,7 @@ pub(crate) fn examples(
     let wide = bands(&wide);
     let loudest = narrow.iter().map(loudness).fold(f32::MIN, f32::max);
     let middle = wide.iter().skip(CONTEXT);
-    let examples = narrow
+    narrow
         .windows(2 * CONTEXT + 1)
         .zip(middle)
         .filter(|(around, _)| loudness(&around[CONTEXT]) >= loudest - SOFT)
@@ -59,8 +50,8 @@ pub(crate) fn examples(
                 inputs,
                 std::array::from_fn(|band| wide[FIRST_GUESSED + band] - level),
             )
-        });
-    Ok(examples.collect())
+        })
+        .collect()
 }
 
 fn bands(sound: &[i16]) -> Vec<LogMel> {
@@ -89,6 +80,8 @@ fn telephone(wide: &[i16]) -> Vec<i16> {
 
 #[cfg(test)]
 mod tests {
+    use native::flite::Voice;
+
     use super::*;
 
     #[test]
