@@ -9,7 +9,7 @@ use super::{Config, ConfigError};
 
 /// The keys, and sections, that the running program cannot change: sockets are open there, files are there, links were
 /// given out. The example says so beside each of them.
-pub const NEED_RESTART: [&str; 20] = [
+pub const NEED_RESTART: [&str; 21] = [
     "server.listen",
     "server.public_url",
     "server.max_connections",
@@ -21,6 +21,7 @@ pub const NEED_RESTART: [&str; 20] = [
     "line.twilio.account_sid",
     "line.sip.listen",
     "line.sip.public_address",
+    "line.sip.name_servers",
     "line.sip.tls_listen",
     "line.sip.tls_certificate",
     "line.sip.tls_key",

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{Config, Hidden, LineKind, Reception};
 use crate::line::{
     rtp::{Limits, Srtp},
-    sip::{self, Login, Network, Options, SipLine, Sound, Tls},
+    sip::{self, Login, Network, Options, SipLine, Sound, Tls, name_server},
 };
 
 /// `[line.sip]`
@@ -26,6 +26,8 @@ pub struct Sip {
     pub listen: SocketAddr,
     /// Our address as others see it, when a router is in between; empty: that of this machine.
     pub public_address: String,
+    /// Name servers that know where the trunks are, with or without a port; none: the system's.
+    pub name_servers: Vec<String>,
     /// Where to listen for TLS; empty: nowhere.
     pub tls_listen: String,
     /// Our certificate, a PEM file.
@@ -187,6 +189,11 @@ impl Sip {
         Ok(Options {
             listen: self.listen,
             public_address: self.public_address.parse().ok(),
+            name_servers: self
+                .name_servers
+                .iter()
+                .filter_map(|server| name_server(server))
+                .collect(),
             tls: Tls {
                 listen: self.tls_listen.parse().ok(),
                 certificate: read("line.sip.tls_certificate", &self.tls_certificate)?,
@@ -332,6 +339,13 @@ impl Config {
         }
         if sip.session_seconds != 0 && sip.session_seconds < 90 {
             wrong("`line.sip.session_seconds` must be 0 or at least 90.".into());
+        }
+        for server in &sip.name_servers {
+            if name_server(server).is_none() {
+                wrong(format!(
+                    "`line.sip.name_servers` holds \"{server}\", which is no address like 192.0.2.53 or 127.0.0.1:5353."
+                ));
+            }
         }
         for peer in &sip.peers {
             if peer.parse::<Network>().is_err() {

@@ -10,6 +10,7 @@ mod ears;
 mod inbound;
 mod kamailio;
 mod many;
+mod names;
 mod odd;
 mod outbound;
 mod peer;

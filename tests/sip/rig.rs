@@ -64,6 +64,7 @@ pub(crate) fn options(trunks: Vec<Trunk>) -> Options {
     Options {
         listen: "127.0.0.1:0".parse().expect("an address"),
         public_address: None,
+        name_servers: Vec::new(),
         tls: Tls::default(),
         trunks,
         peers: Vec::new(),

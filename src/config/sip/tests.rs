@@ -49,6 +49,10 @@ fn what_is_wrong_is_said() {
         ),
         ("[line.sip]\npeers = [\"example.com\"]", "line.sip.peers"),
         (
+            "[line.sip]\npeers = [\"192.0.2.1\"]\nname_servers = [\"ns.example\"]",
+            "name_servers",
+        ),
+        (
             "[line.sip]\npeers = [\"192.0.2.1\"]\npublic_address = \"x\"",
             "public_address",
         ),

@@ -32,6 +32,7 @@ fn options() -> Options {
     Options {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 5060)),
         public_address: None,
+        name_servers: Vec::new(),
         tls: Tls::default(),
         trunks: Vec::new(),
         peers: Vec::new(),

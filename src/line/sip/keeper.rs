@@ -79,6 +79,7 @@ impl SipLine {
         let options = Options {
             listen: old.listen,
             public_address: old.public_address,
+            name_servers: old.name_servers.clone(),
             tls: old.tls.clone(),
             t1: old.t1,
             sound: Sound {

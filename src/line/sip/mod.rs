@@ -47,7 +47,7 @@ use self::{
     trunk::Lane,
 };
 pub use self::{
-    dns::{Dns, SystemDns},
+    dns::{Dns, NameServers, name_server},
     options::{Login, Network, Options, Sound, Tls, Trunk},
     register::Standing,
     tally::Counts,
@@ -162,7 +162,11 @@ impl SipLine {
     /// # Errors
     /// When a socket or a certificate cannot be used; the sentence says what to do.
     pub fn new(options: Options) -> Result<Self, String> {
-        Self::with_dns(options, Arc::new(SystemDns::new()))
+        let dns = match options.name_servers.as_slice() {
+            [] => NameServers::of_the_system(),
+            servers => NameServers::at(servers),
+        };
+        Self::with_dns(options, Arc::new(dns))
     }
 
     /// As [`SipLine::new`], with names looked up by `dns`.

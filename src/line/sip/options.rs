@@ -20,6 +20,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// The address by which peers reach us, where a router is in between.
     pub public_address: Option<IpAddr>,
+    /// Who is asked where a trunk is; empty: whom the system asks.
+    pub name_servers: Vec<SocketAddr>,
     /// What TLS needs.
     pub tls: Tls,
     /// The trunks, the one that is tried first at the front.
