@@ -13,6 +13,8 @@ async fn doctor(trunks: String) -> (String, bool) {
     let home = tempfile::tempdir().expect("a folder");
     let listen = format!("127.0.0.1:{}", free_port());
     let env = [
+        // The usual port may be somebody else's here.
+        ("AGENTPHONE__SERVER__LISTEN", "127.0.0.1:0"),
         ("AGENTPHONE__LINE__SIP__LISTEN", listen.as_str()),
         ("AGENTPHONE__LINE__SIP__TRUNKS", trunks.as_str()),
     ];

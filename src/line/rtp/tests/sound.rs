@@ -140,8 +140,13 @@ async fn bad_networks_leave_the_words() {
             });
             let understood = ear.hear(heard, None).unwrap().text;
             let faults = Score::of(words, &understood).faults();
-            // Of eleven words, one where nothing is lost in bursts of two packets, and two where much is.
-            let most = if loss < 0.02 { 1 } else { 2 };
+            // Of eleven words, one where nothing is lost, two where packets are lost in bursts of two, and four where so
+            // many are that a whole word may be among them.
+            let most = match loss {
+                0.0 => 1,
+                0.05.. => 4,
+                _ => 2,
+            };
             assert!(faults <= most, "{codec:?} {loss}: {understood}");
         }
     }
