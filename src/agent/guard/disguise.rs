@@ -2,48 +2,23 @@
 //! Where it is looked for is decided elsewhere.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use unicode_normalization::UnicodeNormalization;
 
-/// Latin letters with accents, by the letter below them. Accents that are signs of their own are no letters.
-const ACCENTS: [(&str, char); 25] = [
-    ("àáâãäåāăąǎǟǡǻȁȃȧḁạảấầẩẫậắằẳẵặ", 'a'),
-    ("ḃḅḇ", 'b'),
-    ("çćĉċčḉ", 'c'),
-    ("ďḋḍḏḑḓđ", 'd'),
-    ("èéêëēĕėęěȅȇȩḕḗḙḛḝẹẻẽếềểễệ", 'e'),
-    ("ḟ", 'f'),
-    ("ĝğġģǧǵḡ", 'g'),
-    ("ĥȟḣḥḧḩḫẖħ", 'h'),
-    ("ìíîïĩīĭįǐȉȋḭḯỉịı", 'i'),
-    ("ĵǰ", 'j'),
-    ("ķǩḱḳḵ", 'k'),
-    ("ĺļľḷḹḻḽł", 'l'),
-    ("ḿṁṃ", 'm'),
-    ("ñńņňǹṅṇṉṋ", 'n'),
-    ("òóôõöōŏőơǒǫǭȍȏȫȭȯȱṍṏṑṓọỏốồổỗộớờởỡợø", 'o'),
-    ("ṕṗ", 'p'),
-    ("ŕŗřȑȓṙṛṝṟ", 'r'),
-    ("śŝşšſșṡṣṥṧṩẛ", 's'),
-    ("ţťțṫṭṯṱẗŧ", 't'),
-    ("ùúûüũūŭůűųưǔǖǘǚǜȕȗṳṵṷṹṻụủứừửữự", 'u'),
-    ("ṽṿ", 'v'),
-    ("ŵẁẃẅẇẉẘ", 'w'),
-    ("ẋẍ", 'x'),
-    ("ýÿŷȳẏẙỳỵỷỹ", 'y'),
-    ("źżžẑẓẕ", 'z'),
-];
-/// Superscript digits from four on, of which each follows the one before it; the first ones stand elsewhere.
-const SUPERSCRIPT: u32 = 0x2070;
-/// Letters of other alphabets that look like Latin ones.
-const LOOKALIKES: [(&str, char); 17] = [
+/// Letters that look like Latin ones: of other alphabets, and with strokes, which are no accents to Unicode.
+const LOOKALIKES: [(&str, char); 21] = [
+    ("đ", 'd'),
+    ("ħ", 'h'),
+    ("ł", 'l'),
+    ("ŧ", 't'),
     ("аαɑ", 'a'),
     ("сϲ", 'c'),
     ("еε", 'e'),
     ("һ", 'h'),
-    ("іι", 'i'),
+    ("іιı", 'i'),
     ("ј", 'j'),
     ("кκ", 'k'),
     ("м", 'm'),
-    ("оοо", 'o'),
+    ("оοø", 'o'),
     ("рρ", 'p'),
     ("ѕ", 's'),
     ("тτ", 't'),
@@ -105,50 +80,25 @@ const ALPHABET: [&str; 26] = [
 const MORSE: &str = "01 1000 1010 100 0 0010 110 0000 00 0111 101 0100 11 10 111 0110 1101 010 000 1 001 0001 011 1001 1011 \
                      1100";
 
-/// Returns a character of a decorated alphabet as it is without: full width, raised, in a circle, of mathematics.
-fn undecorated(c: char) -> char {
-    let value = u32::from(c);
-    let letter = |at: u32| char::from(b'a' + (at % 26) as u8);
-    let digit = |at: u32| char::from(b'0' + (at % 10) as u8);
-    match value {
-        0xff01..=0xff5e => char::from_u32(value - 0xfee0).unwrap_or(c),
-        0xb9 => '1',
-        0xb2 | 0xb3 => digit(value - 0xb0),
-        0x2070 | 0x2074..=0x2079 => digit(value - SUPERSCRIPT),
-        0x2080..=0x2089 => digit(value - 0x2080),
-        0x2460..=0x2468 => digit(value - 0x245f),
-        0x24b6..=0x24e9 => letter(value - 0x24b6),
-        0x24ea => '0',
-        0x1d400..=0x1d6a3 => letter(value - 0x1d400),
-        0x1d7ce..=0x1d7ff => digit(value - 0x1d7ce),
-        _ => c,
-    }
-}
-
 /// Returns the letters and digits of a text as they are compared: small, without accents, of one alphabet.
 pub(super) fn fold(text: &str) -> impl Iterator<Item = char> {
-    text.chars()
-        .map(undecorated)
-        .flat_map(char::to_lowercase)
-        .filter_map(|c| {
-            if c.is_ascii() {
-                return c.is_ascii_alphanumeric().then_some(c);
-            }
-            let value = u32::from(c);
-            if let Some(zero) = ZEROS
-                .iter()
-                .find(|zero| (**zero..**zero + 10).contains(&value))
-            {
-                return char::from_digit(value - zero, 10);
-            }
-            let alike = ACCENTS
-                .iter()
-                .chain(&LOOKALIKES)
-                .find(|(letters, _)| letters.contains(c));
-            alike
-                .map(|(_, letter)| *letter)
-                .or(c.is_alphanumeric().then_some(c))
-        })
+    // Accents become signs of their own, which are no letters; circles, widths and styles come off.
+    text.nfkd().flat_map(char::to_lowercase).filter_map(|c| {
+        if c.is_ascii() {
+            return c.is_ascii_alphanumeric().then_some(c);
+        }
+        let value = u32::from(c);
+        if let Some(zero) = ZEROS
+            .iter()
+            .find(|zero| (**zero..**zero + 10).contains(&value))
+        {
+            return char::from_digit(value - zero, 10);
+        }
+        let alike = LOOKALIKES.iter().find(|(letters, _)| letters.contains(c));
+        alike
+            .map(|(_, letter)| *letter)
+            .or(c.is_alphanumeric().then_some(c))
+    })
 }
 
 /// Returns a word with letters for the signs that stand for them; `None` when it has none, or nothing else.
