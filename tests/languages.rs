@@ -18,19 +18,7 @@ use agentphone::provider::{
     scripted::{ScriptedSpeechToText, ScriptedTextToSpeech},
 };
 use protocol::{control::Event, rest};
-use support::{Engine, Setup};
-
-const ANSWERS: &str = r#"
-ring: 1 s
----
-wait 400 ms
-say "Nopa, good evening."
-until agent stops
-say "Yes, that works. You are all set."
-until agent stops
-wait 10 s
-hang up
-"#;
+use support::{Engine, POLITE, Setup};
 
 /// A recogniser of English that would make up words for anything else.
 #[derive(Debug)]
@@ -54,7 +42,7 @@ impl SpeechToText for EnglishOnly {
 fn fresh_machine(voices: Speaking) -> Engine {
     let heard = ["nopa good evening", "yes that works you are all set"];
     Setup {
-        scenario: ANSWERS,
+        scenario: POLITE,
         stt: Some(Arc::new(EnglishOnly(ScriptedSpeechToText::new(heard)))),
         llm: Some(Arc::new(Rules::default())),
         tts: Some(Arc::new(voices)),

@@ -85,11 +85,7 @@ async fn the_target_that_comes_first_gets_the_calls() {
     let server = name_server("_sip._udp", &[(20, 0, second), (10, 0, first.port)]).await;
     let line = line(server, Transport::Udp);
     let followed = call(&line, request()).await;
-    assert_eq!(
-        (followed.answered, followed.failed),
-        (1, None),
-        "{followed:?}"
-    );
+    followed.was_answered();
     line.settle().await;
     first.done().await;
 }
@@ -112,11 +108,7 @@ async fn where_the_first_target_is_dead_or_refuses_the_next_one_gets_the_call() 
         // The second call does not go to the first target again.
         for _ in 0..2 {
             let followed = call(&line, request()).await;
-            assert_eq!(
-                (followed.answered, followed.failed),
-                (1, None),
-                "{followed:?}"
-            );
+            followed.was_answered();
         }
         line.settle().await;
         second.done().await;

@@ -136,11 +136,7 @@ async fn a_trunk_that_wants_a_digest_gets_one() {
         let sipp = Sipp::called(scenario, 1, &[]);
         let line = line(vec![trunk(sipp.port)]);
         let followed = call(&line, request()).await;
-        assert_eq!(
-            (followed.answered, followed.failed),
-            (1, None),
-            "{followed:?}"
-        );
+        followed.was_answered();
         line.settle().await;
         sipp.done().await;
     }
@@ -230,11 +226,7 @@ async fn the_next_trunk_takes_a_call_that_the_first_cannot() {
     let good = Sipp::called("answer", 1, &[]);
     let line = line(vec![trunk(full.port), trunk(good.port)]);
     let followed = call(&line, request()).await;
-    assert_eq!(
-        (followed.answered, followed.failed),
-        (1, None),
-        "{followed:?}"
-    );
+    followed.was_answered();
     line.settle().await;
     full.done().await;
     good.done().await;

@@ -107,6 +107,12 @@ pub(crate) struct Followed {
 }
 
 impl Followed {
+    /// Asserts that it was answered, once, and did not fail.
+    #[track_caller]
+    pub(crate) fn was_answered(&self) {
+        assert_eq!((self.answered, self.failed), (1, None), "{self:?}");
+    }
+
     /// The kind of failure, whether the carrier is at fault, and the sentence.
     pub(crate) fn failure(&self) -> (Failure, bool, &str) {
         let because = self.because.as_ref().expect("a sentence");

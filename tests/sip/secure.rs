@@ -103,11 +103,7 @@ async fn a_call_over_tls() {
     };
     let line = SipLine::new(options).expect("a line");
     let followed = call(&line, request()).await;
-    assert_eq!(
-        (followed.answered, followed.failed),
-        (1, None),
-        "{followed:?}"
-    );
+    followed.was_answered();
     line.settle().await;
     sipp.done().await;
 }
