@@ -19,8 +19,8 @@ const LOOK_EVERY: usize = 1600;
 
 /// Our language model of phone conversations, counted from `fixtures/speech/phone.grammar`.
 const PHONE_MODEL: &[u8] = include_bytes!("model/phone.arpa");
-/// Pronunciations of its words and of the 50,000 most likely ones of the generic model. With 10,000 a quarter more of the
-/// words of strangers are misheard; the whole dictionary gains nothing over this.
+/// Pronunciations of its words and of the 50,000 most likely ones of the generic model. With 10,000 half of what
+/// strangers say is misheard instead of two fifths; the whole dictionary gains nothing over this.
 const DICTIONARY: &[u8] = include_bytes!("model/words.dict");
 /// The coefficients of the band repair.
 pub(super) const BAND_REPAIR: &[u8] = include_bytes!("model/band-repair.bin");
