@@ -26,7 +26,7 @@ test: ## Run all tests
 	@scripts/setup test
 	@scripts/pages test
 	@scripts/tool cargo-deb >/dev/null
-	cargo test --locked --workspace
+	cargo test --locked --workspace --no-fail-fast
 
 check: fmt lint test ## All that must pass before a change lands
 

@@ -24,7 +24,7 @@ use agentphone::driver::clock;
 mod process;
 
 /// How long all steps together may take: the calls are as long as calls are.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(400);
 
 /// One browser at a time: their times are measured.
 static BROWSER: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

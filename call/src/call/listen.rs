@@ -1,6 +1,6 @@
 //! Listening: voice edges and words, as they come, into the callee's open turn.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Call, Phase, Voice, count};
 use crate::{
@@ -212,13 +212,17 @@ impl Call {
         }
         let fresh = self.unanswered.strip(text).to_owned();
         let text = fresh.as_str();
-        if mark.is_some_and(|mark| mark.0 <= self.last_mark) {
-            self.unanswered = Unanswered::default();
-        }
         let answers = self
             .turn
             .as_ref()
             .is_some_and(|turn| turn.flush.is_some() && turn.flush == mark);
+        if mark.is_some_and(|mark| mark.0 <= self.last_mark) {
+            let said = std::mem::take(&mut self.unanswered).said;
+            if let Some(said) = said.filter(|_| !answers && self.turn.is_none()) {
+                self.on_words_after_all(text, said, out);
+                return;
+            }
+        }
         let music = self.hold.music && self.turn.is_none();
         if !answers && (music || words::tokens(text).is_empty() || !self.accepts_words(text, out)) {
             if mark.is_none()
@@ -244,6 +248,33 @@ impl Call {
             out.push(Action::Publish(Note::CalleeFinal(whole.clone())));
         }
         if whole != before || answers {
+            self.on_words_changed(out);
+        }
+    }
+
+    /// Final words whose turn was answered without them. They are a part of the call all the same: told where they were
+    /// said, and answered unless the agent has begun to.
+    fn on_words_after_all(&mut self, text: &str, said: Span, out: &mut Vec<Action>) {
+        let tokens = words::tokens(text);
+        if tokens.is_empty() {
+            return;
+        }
+        count(&mut self.counters.late_words);
+        let speaking = self.reply.as_ref().filter(|reply| reply.is_speaking());
+        if speaking.is_some_and(|reply| words::is_echo_of(&tokens, &reply.ledger.sent_tokens())) {
+            count(&mut self.counters.echo);
+            return;
+        }
+        let speaking = speaking.is_some();
+        let mut turn = CalleeTurn::new(said.started);
+        turn.last_sound = said.ended;
+        turn.words_at = Some(self.now);
+        turn.add_final(text);
+        out.push(Action::Publish(Note::CalleeFinal(turn.text())));
+        self.turn = Some(turn);
+        if speaking {
+            self.commit_turn(None, out);
+        } else {
             self.on_words_changed(out);
         }
     }
@@ -274,6 +305,10 @@ impl Call {
             return;
         }
         turn.words_at = Some(self.now);
+        self.unanswered.said = Some(Span {
+            started: turn.started,
+            ended: turn.last_sound,
+        });
         let words = turn.settle_partial();
         self.unanswered.take_back(&words);
         self.unanswered.flushes = self.unanswered.flushes.saturating_add(1).min(3);
@@ -314,6 +349,15 @@ pub(super) struct Unanswered {
     flushes: u8,
     /// Partial words that were taken for want of final ones, and will come again at the head of the next.
     words: String,
+    /// When that was said of which the final words are missing.
+    said: Option<Span>,
+}
+
+/// From the first sound to the last.
+#[derive(Debug, Clone, Copy)]
+struct Span {
+    started: Instant,
+    ended: Instant,
 }
 
 impl Unanswered {

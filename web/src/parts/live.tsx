@@ -40,7 +40,8 @@ export function Live({ conversation }: { conversation: Conversation }) {
             <Bubble turn={item} key={item.key} />
           ),
         )}
-        {thinking && <p class="bubble agent dots" aria-label="The agent is thinking"><i /><i /><i /></p>}
+        {/* To those who do not see it, the status beside the agent's name says it. */}
+        {thinking && <p class="bubble agent dots" aria-hidden="true"><i /><i /><i /></p>}
       </div>
     </>
   );
