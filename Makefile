@@ -26,7 +26,8 @@ test: ## Run all tests
 	@scripts/setup test
 	@scripts/pages test
 	@scripts/tool cargo-deb >/dev/null
-	cargo test --locked --workspace --no-fail-fast
+	@# Much of their time is waiting for real peers, so three at once are not too many for two processors.
+	RUST_TEST_THREADS=$$(n=$$(nproc); echo $$((n > 3 ? n : 3))) cargo test --locked --workspace --no-fail-fast
 
 check: fmt lint test ## All that must pass before a change lands
 

@@ -183,9 +183,11 @@ async fn nobody_is_refused_while_a_new_program_takes_over_and_calls_run() {
         "{}",
         seen.answers
     );
-    // The call that ran came to its own end, and all that were created were made.
+    // The call that ran came to its own end, and all that were created were made. What was understood in it is not asked
+    // here: the machine was busy.
     let ended = client.until(&first, "completed").await;
-    assert_eq!(ended["outcome"], "achieved", "{ended}");
+    let by_itself = ["agent_hung_up", "callee_hung_up"].map(serde_json::Value::from);
+    assert!(by_itself.contains(&ended["end_reason"]), "{ended}");
     for id in &seen.created {
         let ended = client.until(id, "failed").await;
         assert_eq!(ended["failure"]["reason"], "busy", "{ended}");

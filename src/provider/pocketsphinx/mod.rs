@@ -18,6 +18,7 @@ use super::{
 };
 
 pub mod features;
+mod floor;
 pub(in crate::provider) mod gate;
 pub mod lockstep;
 mod normalise;

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use super::{
     features::{Cepstra, LogMel, MelBands},
     normalise::Normaliser,
-    repair::{Network, Repair},
+    repair::{NOISY, Network, QUIET, Repair},
 };
 
 /// Samples between two looks at the words so far: 100 ms.
@@ -22,8 +22,9 @@ const PHONE_MODEL: &[u8] = include_bytes!("model/phone.arpa");
 /// Pronunciations of its words and of the 50,000 most likely ones of the generic model. With 10,000 half of what
 /// strangers say is misheard instead of two fifths; the whole dictionary gains nothing over this.
 const DICTIONARY: &[u8] = include_bytes!("model/words.dict");
-/// The coefficients of the band repair.
+/// The coefficients of the repair's two networks.
 pub(super) const BAND_REPAIR: &[u8] = include_bytes!("model/band-repair.bin");
+pub(super) const NOISE_REPAIR: &[u8] = include_bytes!("model/noise-repair.bin");
 
 /// The generic model's share beside ours: enough to understand what we did not think of.
 const GENERIC_SHARE: f32 = 0.15;
@@ -41,14 +42,16 @@ pub(super) fn phone_model() -> &'static str {
 
 /// Returns everything that decides which words a recogniser makes of sound, but for the generic models: our models and
 /// the very text of the code, so that answers of another version are never taken for this one's.
-pub(super) fn parts() -> [&'static [u8]; 8] {
+pub(super) fn parts() -> [&'static [u8]; 10] {
     [
         PHONE_MODEL,
         DICTIONARY,
         BAND_REPAIR,
+        NOISE_REPAIR,
         include_bytes!("recogniser.rs"),
         include_bytes!("features.rs"),
         include_bytes!("normalise.rs"),
+        include_bytes!("floor.rs"),
         include_bytes!("repair.rs"),
         include_bytes!("gate.rs"),
     ]
@@ -62,8 +65,10 @@ pub struct Settings {
     pub phone_model: Cow<'static, [u8]>,
     /// The pronouncing dictionary.
     pub dictionary: Cow<'static, [u8]>,
-    /// The network of the band repair.
+    /// The repair's network for quiet lines.
     pub band_repair: Cow<'static, [u8]>,
+    /// The repair's network for noisy lines.
+    pub noise_repair: Cow<'static, [u8]>,
     /// The generic language model's share, above 0 and below 1.
     pub generic_share: f32,
     /// How much the language counts against the sound.
@@ -76,6 +81,7 @@ impl Default for Settings {
             phone_model: Cow::Borrowed(PHONE_MODEL),
             dictionary: Cow::Borrowed(DICTIONARY),
             band_repair: Cow::Borrowed(BAND_REPAIR),
+            noise_repair: Cow::Borrowed(NOISE_REPAIR),
             generic_share: GENERIC_SHARE,
             language_weight: LANGUAGE_WEIGHT,
         }
@@ -122,12 +128,17 @@ impl Recogniser {
                 ("-maxhmmpf", Setting::Int(ALTERNATIVES)),
             ],
         })?;
-        let network =
-            Network::read(&settings.band_repair).ok_or(Error::Failed("read its band repair"))?;
+        let network = |shape, bytes| {
+            Network::read(shape, bytes).ok_or(Error::Failed("read the networks of its repair"))
+        };
+        let repair = Repair::new(
+            network(QUIET, &settings.band_repair)?,
+            network(NOISY, &settings.noise_repair)?,
+        );
         Ok(Self {
             decoder,
             bands: MelBands::new(),
-            repair: Repair::new(network),
+            repair,
             cepstra: Cepstra::new(),
             normaliser: Normaliser::new(),
             narrowband: false,

@@ -2,7 +2,10 @@
 //!
 //! All arithmetic is in a fixed order, so the same examples and seed give the same network.
 
-use agentphone::provider::pocketsphinx::repair::{COEFFICIENTS, GUESSED, HIDDEN, INPUTS, Network};
+use agentphone::provider::pocketsphinx::{
+    features::BANDS,
+    repair::{Network, Shape},
+};
 
 use crate::pairs::Example;
 
@@ -19,27 +22,42 @@ struct Scale {
     outputs: Vec<(f32, f32)>,
 }
 
-/// Returns a network fitted on these examples, each seen `rounds` times.
-pub(crate) fn fit(examples: &[Example], rounds: usize, random: &mut fastrand::Rng) -> Network {
+/// Returns a network of this shape fitted on these examples, each seen `rounds` times.
+pub(crate) fn fit(
+    shape: Shape,
+    examples: &[Example],
+    rounds: usize,
+    random: &mut fastrand::Rng,
+) -> Network {
     let scale = Scale {
-        inputs: spread(examples.iter().map(|(inputs, _)| inputs.as_slice()), INPUTS),
-        outputs: spread(
-            examples.iter().map(|(_, outputs)| outputs.as_slice()),
-            GUESSED,
-        ),
+        inputs: spread(examples.iter().map(|(inputs, _)| inputs), shape.inputs),
+        outputs: spread(examples.iter().map(|(_, outputs)| outputs), shape.outputs),
     };
-    let mut adam = Adam::new(random);
+    let mut adam = Adam::new(shape, random);
     let mut order: Vec<usize> = (0..examples.len()).collect();
     let steps = rounds * examples.len().div_ceil(BATCH);
     let mut step = 0;
     for _ in 0..rounds {
         random.shuffle(&mut order);
         for batch in order.chunks(BATCH) {
-            let mut gradient = Gradient::new();
-            for index in batch {
-                let (inputs, outputs) = scale.scaled(&examples[*index], random);
-                gradient.add(&adam.network, &inputs, &outputs);
-            }
+            // Two halves at the same time, added in the same order whatever is done first.
+            let (one, other) = batch.split_at(batch.len() / 2);
+            let seeds = [random.u64(..), random.u64(..)];
+            let half = |half: &[usize], seed| {
+                let mut random = fastrand::Rng::with_seed(seed);
+                let mut gradient = Gradient::new(shape);
+                for index in half {
+                    let (inputs, outputs) = scale.scaled(&examples[*index], &mut random);
+                    gradient.add(&adam.network, &inputs, &outputs);
+                }
+                gradient
+            };
+            let gradient = std::thread::scope(|scope| {
+                let one = scope.spawn(|| half(one, seeds[0]));
+                let mut other = half(other, seeds[1]);
+                other.join(&one.join().expect("arithmetic does not panic"));
+                other
+            });
             let rate =
                 0.5 * RATE * (1.0 + (std::f32::consts::PI * step as f32 / steps as f32).cos());
             step += 1;
@@ -50,25 +68,25 @@ pub(crate) fn fit(examples: &[Example], rounds: usize, random: &mut fastrand::Rn
 }
 
 /// Returns the share of each band's variance that the network explains.
-pub(crate) fn explained(network: &Network, examples: &[Example]) -> [f32; GUESSED] {
-    let means = spread(
-        examples.iter().map(|(_, outputs)| outputs.as_slice()),
-        GUESSED,
-    );
-    let mut errors = [0.0; GUESSED];
+pub(crate) fn explained(network: &Network, examples: &[Example]) -> Vec<f32> {
+    let width = network.shape().outputs;
+    let means = spread(examples.iter().map(|(_, outputs)| outputs), width);
+    let mut errors = vec![0.0; width];
+    let mut guesses = [0.0; BANDS];
     for (inputs, outputs) in examples {
-        for ((error, guess), output) in errors.iter_mut().zip(network.guess(inputs)).zip(outputs) {
+        let guesses = network.guess(inputs, &mut guesses);
+        for ((error, guess), output) in errors.iter_mut().zip(guesses).zip(outputs) {
             *error += f64::from(guess - output).powi(2);
         }
     }
     let count = examples.len() as f64;
-    std::array::from_fn(|band| {
-        let variance = f64::from(means[band].1).powi(2);
-        (1.0 - errors[band] / count / variance) as f32
-    })
+    let share = |(error, (_, deviation)): (f64, &(f32, f32))| {
+        (1.0 - error / count / f64::from(*deviation).powi(2)) as f32
+    };
+    errors.into_iter().zip(&means).map(share).collect()
 }
 
-fn spread<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<(f32, f32)> {
+fn spread<'a>(rows: impl Iterator<Item = &'a Vec<f32>>, width: usize) -> Vec<(f32, f32)> {
     let mut sums = vec![(0.0_f64, 0.0_f64); width];
     let mut count = 0.0;
     for row in rows {
@@ -88,33 +106,32 @@ fn spread<'a>(rows: impl Iterator<Item = &'a [f32]>, width: usize) -> Vec<(f32, 
 }
 
 impl Scale {
-    fn scaled(
-        &self,
-        (inputs, outputs): &Example,
-        random: &mut fastrand::Rng,
-    ) -> ([f32; INPUTS], [f32; GUESSED]) {
-        let scaled = |value: f32, (mean, deviation): (f32, f32)| (value - mean) / deviation;
+    fn scaled(&self, example: &Example, random: &mut fastrand::Rng) -> Example {
+        let scaled = |(value, (mean, deviation)): (&f32, &(f32, f32))| (value - mean) / deviation;
         // The sum of four even distributions is close to a normal one; its deviation is 0.577.
-        let blurs: [f32; INPUTS] = std::array::from_fn(|_| {
+        let mut blurred = |value: f32| {
             let sum: f32 = (0..4).map(|_| random.f32() - 0.5).sum();
-            sum * BLUR / 0.577
-        });
+            value + sum * BLUR / 0.577
+        };
+        let (inputs, outputs) = example;
+        let inputs = inputs.iter().zip(&self.inputs).map(scaled);
         (
-            std::array::from_fn(|i| scaled(inputs[i], self.inputs[i]) + blurs[i]),
-            std::array::from_fn(|i| scaled(outputs[i], self.outputs[i])),
+            inputs.map(&mut blurred).collect(),
+            outputs.iter().zip(&self.outputs).map(scaled).collect(),
         )
     }
 
     /// Moves the scaling into the first and the last layer.
     fn unscaled(&self, mut network: Network) -> Network {
-        let rows = network.weights[0].chunks_exact_mut(HIDDEN);
+        let shape = network.shape();
+        let rows = network.weights[0].chunks_exact_mut(shape.hidden);
         for (row, (mean, deviation)) in rows.zip(&self.inputs) {
             for (weight, bias) in row.iter_mut().zip(&mut network.biases[0]) {
                 *weight /= deviation;
                 *bias -= *weight * mean;
             }
         }
-        for row in network.weights[2].chunks_exact_mut(GUESSED) {
+        for row in network.weights[2].chunks_exact_mut(shape.outputs) {
             for (weight, (_, deviation)) in row.iter_mut().zip(&self.outputs) {
                 *weight *= deviation;
             }
@@ -130,12 +147,20 @@ impl Scale {
 struct Gradient(Network);
 
 impl Gradient {
-    fn new() -> Self {
-        Self(zero())
+    fn new(shape: Shape) -> Self {
+        Self(zero(shape))
+    }
+
+    /// Adds the sum of other examples.
+    fn join(&mut self, other: &Self) {
+        let others = other.0.weights.iter().chain(&other.0.biases).flatten();
+        for (sum, other) in all_mut(&mut self.0).zip(others) {
+            *sum += other;
+        }
     }
 
     /// Adds the gradient of half the squared error of one example.
-    fn add(&mut self, network: &Network, inputs: &[f32; INPUTS], outputs: &[f32; GUESSED]) {
+    fn add(&mut self, network: &Network, inputs: &[f32], outputs: &[f32]) {
         let mut first = forward(network, 0, inputs);
         first.iter_mut().for_each(|unit| *unit = unit.max(0.0));
         let mut second = forward(network, 1, &first);
@@ -204,8 +229,9 @@ fn forward(network: &Network, layer: usize, before: &[f32]) -> Vec<f32> {
     units
 }
 
-fn zero() -> Network {
-    Network::read(&vec![0; 4 * COEFFICIENTS]).expect("this is the number of coefficients")
+fn zero(shape: Shape) -> Network {
+    let zeros = vec![0; 4 * shape.coefficients()];
+    Network::read(shape, &zeros).expect("this is the number of coefficients")
 }
 
 /// The network on its way, with the running means of its gradient and of the gradient's square.
@@ -217,16 +243,17 @@ struct Adam {
 }
 
 impl Adam {
-    fn new(random: &mut fastrand::Rng) -> Self {
-        let mut network = zero();
-        for (layer, width) in network.weights.iter_mut().zip([INPUTS, HIDDEN, HIDDEN]) {
+    fn new(shape: Shape, random: &mut fastrand::Rng) -> Self {
+        let mut network = zero(shape);
+        let before = [shape.inputs, shape.hidden, shape.hidden];
+        for (layer, width) in network.weights.iter_mut().zip(before) {
             let reach = (3.0 / width as f32).sqrt();
             layer.fill_with(|| (2.0 * random.f32() - 1.0) * reach);
         }
         Self {
             network,
-            mean: zero(),
-            square: zero(),
+            mean: zero(shape),
+            square: zero(shape),
             steps: 0,
         }
     }
@@ -268,17 +295,25 @@ fn all_mut(network: &mut Network) -> impl Iterator<Item = &mut f32> {
 mod tests {
     use super::*;
 
+    const SHAPE: Shape = Shape {
+        inputs: 200,
+        hidden: 160,
+        outputs: 7,
+    };
+
     #[test]
     fn a_curved_function_is_learned_and_the_same_every_time() {
         let mut random = fastrand::Rng::with_seed(1);
         let examples: Vec<Example> = (0..4000)
             .map(|_| {
-                let inputs: [f32; INPUTS] = std::array::from_fn(|_| random.f32() * 4.0 + 3.0);
+                let inputs: Vec<f32> = (0..SHAPE.inputs)
+                    .map(|_| random.f32() * 4.0 + 3.0)
+                    .collect();
                 let curved = (inputs[0] - 5.0).abs() + inputs[1];
-                (inputs, [curved; GUESSED])
+                (inputs, vec![curved; SHAPE.outputs])
             })
             .collect();
-        let fitted = || fit(&examples, 20, &mut fastrand::Rng::with_seed(2));
+        let fitted = || fit(SHAPE, &examples, 20, &mut fastrand::Rng::with_seed(2));
         let network = fitted();
         for share in explained(&network, &examples) {
             assert!(share > 0.9, "{share}");

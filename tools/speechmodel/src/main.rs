@@ -14,7 +14,10 @@ use std::{
     process::ExitCode,
 };
 
-use agentphone::provider::pocketsphinx::DEFAULT_MODELS;
+use agentphone::provider::pocketsphinx::{
+    DEFAULT_MODELS,
+    repair::{NOISY, Network, QUIET, Shape},
+};
 use clap::{Parser, Subcommand};
 use native::flite::Voice;
 
@@ -37,8 +40,8 @@ const LEAST: f64 = 0.02;
 const GENERIC_WORDS: usize = 50_000;
 /// Sentences that each voice speaks for the band repair.
 const SPOKEN: usize = 240;
-/// How often the network sees each frame of them.
-const ROUNDS: usize = 16;
+/// How often the networks see each frame of them.
+const ROUNDS: usize = 14;
 
 #[derive(Debug, Parser)]
 #[command(about)]
@@ -63,7 +66,7 @@ enum Command {
     },
     /// Choose the words that the recogniser knows
     Dictionary,
-    /// Fit the band repair on Flite's voices and on human ones
+    /// Fit the repair's two networks on Flite's voices and on human ones
     Repair {
         /// The folder that scripts/voices gathered, a folder of G.722 files for each voice; target/voices unless given
         #[arg(long)]
@@ -88,8 +91,10 @@ fn main() -> ExitCode {
         Command::Repair { voices, seed } => {
             let gathered = || arguments.root.join("target/voices");
             let voices = voices.clone().unwrap_or_else(gathered);
-            repair(&speech, &voices, *seed)
-                .and_then(|network| write(&model.join("band-repair.bin"), &network.bytes()))
+            repair(&speech, &voices, *seed).and_then(|[quiet, noisy]| {
+                write(&model.join("band-repair.bin"), &quiet.bytes())?;
+                write(&model.join("noise-repair.bin"), &noisy.bytes())
+            })
         }
         Command::Measure(options) => measure::run(options, &arguments.models),
     };
@@ -123,11 +128,7 @@ fn dictionary(speech: &Path, models: &Path) -> Result<String, String> {
     dictionary.choose(&language.words(), &generic)
 }
 
-fn repair(
-    speech: &Path,
-    voices: &Path,
-    seed: u64,
-) -> Result<agentphone::provider::pocketsphinx::repair::Network, String> {
+fn repair(speech: &Path, voices: &Path, seed: u64) -> Result<[Network; 2], String> {
     let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
     let varied = read(&speech.join("varied.txt"))?;
     let varied: Vec<&str> = varied.lines().filter(|l| !l.starts_with('#')).collect();
@@ -147,12 +148,23 @@ fn repair(
             prompts,
         });
     }
+    // Chances of its own for each, so that one can be changed without the other.
+    let network = |shape, more| {
+        let mut random = fastrand::Rng::with_seed(seed + more);
+        fitted(shape, &speakers, &mut random)
+    };
+    Ok([network(QUIET, 1), network(NOISY, 0)])
+}
+
+/// Returns a network fitted on all that these speakers say but the last twentieth of each, and prints how well it does there.
+fn fitted(shape: Shape, speakers: &[voices::Speaker], random: &mut fastrand::Rng) -> Network {
+    let mut telephone = pairs::Telephone::new(random.fork());
     let mut examples = Vec::new();
     let mut kept_back = Vec::new();
-    for speaker in &speakers {
+    for speaker in speakers {
         let mut last = Vec::new();
         for (index, spoken) in speaker.prompts.iter().enumerate() {
-            let more = pairs::examples(spoken, index, &mut random);
+            let more = telephone.examples(spoken, index, shape);
             if index * 20 / speaker.prompts.len() == 19 {
                 last.extend(more);
             } else {
@@ -162,12 +174,12 @@ fn repair(
         eprintln!("{}: {} frames so far", speaker.name, examples.len());
         kept_back.push((&speaker.name, last));
     }
-    let network = fit::fit(&examples, ROUNDS, &mut random);
+    let network = fit::fit(shape, &examples, ROUNDS, random);
     for (name, examples) in &kept_back {
         let explained = fit::explained(&network, examples);
         println!("{name}: explained of each band {explained:.2?}");
     }
-    Ok(network)
+    network
 }
 
 /// Draws a sentence with enough sounds in it to be worth speaking.

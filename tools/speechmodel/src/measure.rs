@@ -68,6 +68,9 @@ pub(crate) struct Options {
     /// Another band repair
     #[arg(long)]
     repair: Option<PathBuf>,
+    /// Another repair of noisy lines
+    #[arg(long)]
+    noise_repair: Option<PathBuf>,
     /// Another share of the generic language model, 0 to 1
     #[arg(long)]
     generic_share: Option<f32>,
@@ -147,6 +150,9 @@ fn settings(options: &Options) -> Result<Settings, String> {
     }
     if let Some(path) = &options.repair {
         settings.band_repair = file(path)?;
+    }
+    if let Some(path) = &options.noise_repair {
+        settings.noise_repair = file(path)?;
     }
     if let Some(share) = options.generic_share {
         settings.generic_share = share;

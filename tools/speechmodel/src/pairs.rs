@@ -1,13 +1,16 @@
-//! What the band repair is fitted on: speech as it went into a telephone beside what came out, in bands.
+//! What the band repair is fitted on: speech as it was spoken beside what comes out of a telephone, in bands.
 //!
 //! Flite's voices and human ones speak, slower and faster too, which moves pitch and formants as other throats would: eight
-//! voices become forty speakers. Loudness and noise vary as on real lines.
+//! voices become forty speakers. Loudness varies as on real lines, and so does what is heard beside the voice: nearly
+//! nothing, noise of several colours, other people.
+
+use std::ops::Range;
 
 use agentphone::{
     bench::speech::sound,
     provider::pocketsphinx::{
         features::{LogMel, MelBands},
-        repair::{CONTEXT, FIRST_GUESSED, GUESSED, INPUTS, inputs},
+        repair::{Around, LOWER, NOISY, Shape},
     },
 };
 use media::{Doubler, FRAME, Law, impair::Noise};
@@ -16,42 +19,139 @@ use media::{Doubler, FRAME, Law, impair::Noise};
 const LATE: usize = 30;
 /// How much faster than it was synthesised speech is played.
 const SPEEDS: [f64; 6] = [1.0, 0.86, 0.93, 1.0, 1.07, 1.15];
-/// Frames softer than the loudest by this (natural logarithm of power) hold no speech.
+/// Frames softer than the loudest by this (natural logarithm of power) hold no speech …
 const SOFT: f32 = 9.0;
+/// … and only every so many-th of them is an example.
+const SOFT_EVERY: usize = 4;
+/// Silence before a sentence, as the gate gives it: 100 to 400 ms, in samples.
+const BEFORE: Range<usize> = 1_600..6_400;
+/// Of so many noisy lines, one is full of voices.
+const CROWDED: usize = 5;
+/// How loud a sentence is, in dBFS (`sound::level`).
+const VOICE: f32 = -22.0;
+/// Voices in a crowd.
+const TALKERS: usize = 5;
+
+/// How loud a room is that nobody notices, and one that is heard, in dBFS.
+const SILENT_ROOM: Range<f32> = -75.0..-55.0;
+const ROOM: Range<f32> = -75.0..-45.0;
+/// How loud the noise of a noisy line is; voices are at -22 dBFS.
+const NOISE: Range<f32> = -68.0..-26.0;
 
 /// One frame: what a guess is made from, and what should come out.
-pub(crate) type Example = ([f32; INPUTS], [f32; GUESSED]);
+pub(crate) type Example = (Vec<f32>, Vec<f32>);
 
-/// Returns the examples of one sentence, spoken at 16 kHz. `index` chooses speed, loudness and noise.
-pub(crate) fn examples(spoken: &[i16], index: usize, random: &mut fastrand::Rng) -> Vec<Example> {
-    let speed = SPEEDS[index % SPEEDS.len()];
-    let played = (f64::from(sound::WIDEBAND) / speed / 100.0).round() as u32 * 100;
-    let mut spoken = sound::resampled(spoken, sound::WIDEBAND, played);
-    sound::level(&mut spoken);
-    let gain = 10_f64.powf((random.f64() * 12.0 - 6.0) / 20.0);
-    for sample in &mut spoken {
-        *sample = (f64::from(*sample) * gain).clamp(-32_768.0, 32_767.0) as i16;
+/// Makes examples of sentences.
+#[derive(Debug)]
+pub(crate) struct Telephone {
+    random: fastrand::Rng,
+    /// Sentences before, for a crowd.
+    others: Vec<Vec<i16>>,
+}
+
+impl Telephone {
+    pub(crate) fn new(random: fastrand::Rng) -> Self {
+        Self {
+            random,
+            others: Vec::new(),
+        }
     }
-    // Rooms are never silent, and the logarithm of nothing teaches nothing.
-    Noise::new(-45.0 - 30.0 * random.f32(), index as u64).add(&mut spoken);
-    let narrow = bands(&telephone(&spoken));
-    let mut wide = vec![0; LATE];
-    wide.extend_from_slice(&spoken);
-    let wide = bands(&wide);
-    let loudest = narrow.iter().map(loudness).fold(f32::MIN, f32::max);
-    let middle = wide.iter().skip(CONTEXT);
-    narrow
-        .windows(2 * CONTEXT + 1)
-        .zip(middle)
-        .filter(|(around, _)| loudness(&around[CONTEXT]) >= loudest - SOFT)
-        .map(|(around, wide)| {
-            let (inputs, level) = inputs(around.iter());
-            (
-                inputs,
-                std::array::from_fn(|band| wide[FIRST_GUESSED + band] - level),
-            )
+
+    /// Returns the examples of one sentence, spoken at 16 kHz, for a network of this shape. `index` chooses the speed.
+    pub(crate) fn examples(&mut self, spoken: &[i16], index: usize, shape: Shape) -> Vec<Example> {
+        let speed = SPEEDS[index % SPEEDS.len()];
+        let played = (f64::from(sound::WIDEBAND) / speed / 100.0).round() as u32 * 100;
+        let mut sentence = sound::resampled(spoken, sound::WIDEBAND, played);
+        sound::level(&mut sentence);
+        let mut spoken = vec![0; self.random.usize(BEFORE)];
+        spoken.extend_from_slice(&sentence);
+        let noisy = shape == NOISY;
+        // Rooms are never silent, and the logarithm of nothing teaches nothing.
+        let room = self.between(if noisy { SILENT_ROOM } else { ROOM });
+        Noise::new(room, self.random.u64(..)).add(&mut spoken);
+        let mut heard = spoken.clone();
+        if noisy {
+            self.lay_over(&mut heard);
+            self.others.push(sentence);
+        }
+        let gain = 10_f32.powf(self.between(-6.0..6.0) / 20.0);
+        media::mix::scale(&mut spoken, gain);
+        media::mix::scale(&mut heard, gain);
+        let mut pairs = pairs(&spoken, &heard, if noisy { SOFT_EVERY } else { usize::MAX });
+        for (inputs, outputs) in &mut pairs {
+            inputs.truncate(shape.inputs);
+            outputs.drain(..outputs.len() - shape.outputs);
+        }
+        pairs
+    }
+
+    fn between(&mut self, range: Range<f32>) -> f32 {
+        range.start + (range.end - range.start) * self.random.f32()
+    }
+
+    /// Adds what is heard beside the voice.
+    fn lay_over(&mut self, sound: &mut [i16]) {
+        let level = self.between(NOISE);
+        let crowded = self.random.usize(..CROWDED) == 0 && self.others.len() >= TALKERS;
+        if !crowded && self.random.bool() {
+            Noise::new(level, self.random.u64(..)).add(sound);
+        } else if !crowded {
+            coloured(sound, level, &mut self.random);
+        } else {
+            let each = 10_f32.powf((level - VOICE) / 20.0) / (TALKERS as f32).sqrt();
+            for _ in 0..TALKERS {
+                let other = &self.others[self.random.usize(..self.others.len())];
+                let from = self.random.usize(..other.len());
+                let talk = other.iter().cycle().skip(from).take(sound.len());
+                let mut talk: Vec<i16> = talk.copied().collect();
+                media::mix::scale(&mut talk, each);
+                media::mix::add(sound, &talk);
+            }
+        }
+    }
+}
+
+/// Returns an example for every frame with speech, and for every so many-th without.
+fn pairs(spoken: &[i16], heard: &[i16], soft_every: usize) -> Vec<Example> {
+    let narrow = bands(&telephone(heard));
+    let mut late = vec![0; LATE];
+    late.extend_from_slice(spoken);
+    let wide = bands(&late);
+    let loudest = wide.iter().map(loudness).fold(f32::MIN, f32::max);
+    let mut around = Around::new();
+    let questions = narrow.iter().filter_map(|frame| around.push(*frame));
+    let mut soft = 0_usize;
+    questions
+        .zip(&wide)
+        .filter(|(_, wide)| {
+            let speech = loudness(wide) >= loudest - SOFT;
+            soft += usize::from(!speech);
+            speech || soft.is_multiple_of(soft_every)
+        })
+        .map(|(asked, wide)| {
+            let outputs = wide.iter().enumerate().map(|(band, wide)| {
+                let from = if band < LOWER {
+                    asked.frame[band]
+                } else {
+                    asked.level
+                };
+                wide - from
+            });
+            (asked.inputs.to_vec(), outputs.collect())
         })
         .collect()
+}
+
+/// Adds noise of another colour each time: white noise through one pole, from rumbling to hissing, of a level in dBFS.
+fn coloured(sound: &mut [i16], level: f32, random: &mut fastrand::Rng) {
+    let pole = random.f32() * 1.9 - 0.95;
+    // The pole passes 1/(1-p²) of the power 1/3 of even noise of ±1.
+    let scale = 32_768.0 * 10_f32.powf(level / 20.0) * (3.0 * (1.0 - pole * pole)).sqrt();
+    let mut state = 0.0;
+    for sample in sound {
+        state = pole * state + random.f32() * 2.0 - 1.0;
+        *sample = (f32::from(*sample) + scale * state).round_ties_even() as i16;
+    }
 }
 
 fn bands(sound: &[i16]) -> Vec<LogMel> {
@@ -61,7 +161,7 @@ fn bands(sound: &[i16]) -> Vec<LogMel> {
 }
 
 fn loudness(frame: &LogMel) -> f32 {
-    frame[..FIRST_GUESSED].iter().sum::<f32>() / FIRST_GUESSED as f32
+    frame[..LOWER].iter().sum::<f32>() / LOWER as f32
 }
 
 /// Returns sound at 16 kHz as it comes out of a call's uplink, again at 16 kHz.
