@@ -81,6 +81,8 @@ const URGENT_AFTER: Duration = Duration::from_millis(240);
 const PHRASE: Duration = Duration::from_millis(550);
 /// Words that make a sentence of a lasting sound, however they were heard.
 const SENTENCE: usize = 3;
+/// No word is said faster.
+const WORD: Duration = Duration::from_millis(80);
 /// How long final words are waited for after the end of the voice; the agent is silent meanwhile.
 pub(crate) const WORDS_WAIT: Duration = Duration::from_millis(300);
 
@@ -126,6 +128,10 @@ fn listens(sound: Sound<'_>) -> bool {
 /// words in an "uh-huh". The shorter the sound, the more the words must be such as take the floor.
 fn is_intrusive(sound: Sound<'_>) -> bool {
     if sound.words.is_empty() || listens(sound) || is_own(sound) {
+        return false;
+    }
+    // Words that came without the voice to say them are of something that was no voice: an echo that was known for one.
+    if sound.voiced < WORD * u32::try_from(sound.words.len()).unwrap_or(u32::MAX) {
         return false;
     }
     let said = words::beyond_listening(sound.words);
@@ -227,6 +233,8 @@ mod tests {
             ("who", 540),
             ("beth", 280),
             ("i'm looking", 480),
+            // The agent's own words, misheard after their voice was known for an echo.
+            ("we are why", 140),
         ] {
             assert_eq!(
                 judge(text, voiced, true, |_| ()),

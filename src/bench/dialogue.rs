@@ -228,17 +228,23 @@ impl<'a> Maker<'a> {
 
     /// The callee picks up.
     fn hello(&mut self, random: &mut fastrand::Rng) -> Result<Cue, LibraryError> {
-        const HELLOS: [&str; 5] = [
-            "Hello?",
-            "Good morning.",
-            "Hello, this is the front desk.",
-            "Yes, hello?",
-            "Good evening, how can I help you?",
-        ];
+        self.greeting(&HELLOS, random)
+    }
+
+    /// The callee picks up in one breath. What came after a pause would be an interruption of its own where the agent speaks
+    /// at length.
+    fn short_hello(&mut self, random: &mut fastrand::Rng) -> Result<Cue, LibraryError> {
+        self.greeting(&HELLOS[..IN_ONE_BREATH], random)
+    }
+
+    fn greeting(
+        &mut self,
+        greetings: &[&str],
+        random: &mut fastrand::Rng,
+    ) -> Result<Cue, LibraryError> {
         let voice = random.choice(Voice::ALL).unwrap_or(Voice::Rms);
-        let speech = self
-            .voices
-            .say(voice, random.choice(HELLOS).unwrap_or("Hello?"))?;
+        let text = random.choice(greetings).unwrap_or(&"Hello?");
+        let speech = self.voices.say(voice, text)?;
         Ok(Cue {
             when: When::After(Duration::from_millis(random.u64(200..600))),
             sound: speech.samples.as_slice().into(),
@@ -246,6 +252,16 @@ impl<'a> Maker<'a> {
         })
     }
 }
+
+/// What callees say on picking up; the first so many without a pause.
+const HELLOS: [&str; 5] = [
+    "Hello?",
+    "Good morning.",
+    "Hello, this is the front desk.",
+    "Yes, hello?",
+    "Good evening, how can I help you?",
+];
+const IN_ONE_BREATH: usize = 2;
 
 fn assemble(
     group: &'static str,

@@ -47,7 +47,7 @@ pub fn barge_in(
                     sound,
                     label,
                 };
-                let cues = vec![maker.hello(&mut random)?, cue];
+                let cues = vec![maker.short_hello(&mut random)?, cue];
                 let agent = agent(part, &mut random);
                 trials.push(assemble(group, index, line, agent, cues, &mut random));
             }
@@ -169,7 +169,7 @@ impl Maker<'_> {
         };
         let mut line = self.lines.of(kind, &mut random);
         line.echo = Some(echo(-10.0, &mut random));
-        let cues = vec![self.hello(&mut random)?];
+        let cues = vec![self.short_hello(&mut random)?];
         let agent = agent(self.part, &mut random);
         Ok(assemble("echo", index, line, agent, cues, &mut random))
     }
