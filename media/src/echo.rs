@@ -84,6 +84,8 @@ pub struct EchoGuard {
     candidate: (usize, u32),
     /// The last judgement.
     likelihood: f32,
+    /// What is left of a shift that was no whole number of samples of 2 kHz, in samples of 8 kHz.
+    offset: i64,
 }
 
 /// A path that echo came along.
@@ -121,11 +123,12 @@ impl EchoGuard {
             known: None,
             candidate: (0, 0),
             likelihood: 0.0,
+            offset: 0,
         }
     }
 
-    /// Notes the next 20 ms of both directions: what is sent now and what is heard now.
-    pub fn hear(&mut self, sent: &[i16; FRAME], heard: &[i16; FRAME]) {
+    /// Notes the next 20 ms of what is sent.
+    pub fn send(&mut self, sent: &[i16; FRAME]) {
         self.sent.copy_within(STEP.., 0);
         let newest = &mut self.sent[KEPT - STEP..];
         self.sent_band.decimate(&self.filter, sent, newest);
@@ -134,13 +137,47 @@ impl EchoGuard {
         self.sent_power[LEVELS - 1] = dsp::power(sent);
         self.band_power.rotate_left(1);
         self.band_power[LEVELS - 1] = band_power;
+        if self.sent_power[LEVELS - 1] > 0.0 {
+            self.sounding = self.sounding.saturating_add(1);
+        }
+    }
+
+    /// Notes the next 20 ms of what is heard. `later`: by how much longer ago than at the last frame, in samples of 8 kHz, it is
+    /// that the sound was sent which it may hold; 0 when both directions went on by a frame since.
+    pub fn hear(&mut self, heard: &[i16; FRAME], later: i64) {
+        self.offset += later;
+        self.shift(self.offset.div_euclid(DECIMATION as i64));
+        self.offset = self.offset.rem_euclid(DECIMATION as i64);
         self.heard.copy_within(STEP.., 0);
         let newest = &mut self.heard[WINDOW - STEP..];
         self.heard_band.decimate(&self.filter, heard, newest);
         let band_power: f32 = newest.iter().map(|x| x * x).sum::<f32>() / STEP as f32;
         self.in_band = band_power / (dsp::power(heard) + 1.0);
-        if self.sent_power[LEVELS - 1] > 0.0 {
-            self.sounding = self.sounding.saturating_add(1);
+    }
+
+    /// Counts every delay from a moment that is `by` samples of 2 kHz later.
+    fn shift(&mut self, by: i64) {
+        let moved = |lag: usize| {
+            let lag = usize::try_from(lag as i64 + by).ok()?;
+            (TAPS..LAGS - TAPS).contains(&lag).then_some(lag)
+        };
+        let places = by.unsigned_abs() as usize;
+        if by == 0 {
+            return;
+        }
+        self.known = self.known.and_then(|known| {
+            let lag = moved(known.lag)?;
+            Some(Known { lag, ..known })
+        });
+        let (lag, frames) = self.candidate;
+        self.candidate = moved(lag).map_or((0, 0), |lag| (lag, frames));
+        let kept = LAGS.saturating_sub(places);
+        if by > 0 {
+            self.correlation.copy_within(LAGS - kept.., 0);
+            self.correlation[kept..].fill(0.0);
+        } else {
+            self.correlation.copy_within(..kept, LAGS - kept);
+            self.correlation[..LAGS - kept].fill(0.0);
         }
     }
 

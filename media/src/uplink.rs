@@ -2,6 +2,9 @@
 //!
 //! [`Uplink`] puts packets in order and fills gaps, makes the frame for the recogniser, and tells speech from noise,
 //! tones, music and the agent's own echo. It does not decide what an edge means for the conversation.
+//!
+//! Edges are looked for in what has arrived, not in what is played: nobody who is to stop for a voice needs to wait until
+//! the jitter buffer has evened out its arrival.
 
 use std::time::{Duration, Instant};
 
@@ -36,6 +39,10 @@ const NEAR_NOISE: f32 = 3.0;
 const LOUD: f32 = -45.0;
 /// A tone this likely to be an echo is the agent's own.
 const OWN: f32 = 0.5;
+/// The most frames that are looked into at one tick: what arrives at once is caught up with over several.
+const MOST_LOOKS: usize = 3;
+/// A sender whose timestamps jump by more than this, in samples, has started anew: 0.5 s.
+const ANEW: i64 = 4_000;
 
 /// How an [`Uplink`] is set up.
 #[derive(Debug, Clone, Copy)]
@@ -67,11 +74,12 @@ pub struct UplinkTick<'a> {
     pub wire: &'a [i16; FRAME],
     /// The same at 16 kHz, for the recogniser; 2 ms later.
     pub wide: &'a [i16; WIDE_FRAME],
-    /// What was heard in it, in order.
+    /// What was heard in the sound that arrived since the last tick, in order; of `wire` it is up to the jitter buffer's delay
+    /// ahead.
     pub edges: &'a [Edge],
     /// Whether sound was missing and at least a part of this frame is made up.
     pub concealed: bool,
-    /// Whether nobody speaks, and nothing begins that may be speech.
+    /// Whether nobody speaks in this frame, and nothing begins that may be speech.
     pub quiet: bool,
     /// Whether packets come at all; `false` before the first and in long gaps.
     pub flowing: bool,
@@ -90,7 +98,14 @@ pub struct Uplink {
     edges: Edges,
     doubler: Doubler,
     frame: [i16; FRAME],
+    /// The frame that is looked into.
+    newest: [i16; FRAME],
     heard: Vec<Edge>,
+    /// Frames in a row, up to the newest, in which nobody speaks.
+    quiet: i64,
+    /// Samples sent so far, and how many of them more than the timestamp of the newest frame that was looked into.
+    sent: i64,
+    apart: i64,
 }
 
 impl Uplink {
@@ -108,7 +123,11 @@ impl Uplink {
             edges: Edges::new(),
             doubler: Doubler::new(),
             frame: [0; FRAME],
-            heard: Vec::with_capacity(MAX_EDGES),
+            newest: [0; FRAME],
+            heard: Vec::with_capacity(MOST_LOOKS * MAX_EDGES),
+            quiet: 0,
+            sent: 0,
+            apart: 0,
         }
     }
 
@@ -122,31 +141,62 @@ impl Uplink {
         self.jitter.push(packet, now);
     }
 
-    /// Makes the next 20 ms. Call every 20 ms, with the frame that was sent to the callee at the same tick
+    /// Makes the next 20 ms. Call every 20 ms, with the frame that was sent to the callee last
     /// ([`crate::DownlinkTick::wire`]), of which the callee's sound may hold an echo.
     pub fn tick(&mut self, now: Instant, sent: &[i16; FRAME]) -> UplinkTick<'_> {
-        let pulled = self
-            .jitter
-            .pull(&mut self.frame, self.edges.is_quiet(), now);
-        let activity = self.vad.process(&self.frame);
-        self.echo.hear(sent, &self.frame);
+        let quiet = self.is_quiet();
+        let pulled = self.jitter.pull(&mut self.frame, quiet, now);
+        self.echo.send(sent);
+        self.sent += FRAME as i64;
         self.heard.clear();
-        let found = self.listen(activity);
-        self.edges.process(found, &mut self.heard);
+        let mut looks = 0;
+        if self.jitter.passed_unseen() {
+            // It never came, or not in time: what stands for it tells how the sound went on.
+            self.newest = self.frame;
+            self.look();
+            looks += 1;
+        }
+        while looks < MOST_LOOKS && self.jitter.look_ahead(&mut self.newest) {
+            self.look();
+            looks += 1;
+        }
         UplinkTick {
             wire: &self.frame,
             wide: self.doubler.process(&self.frame),
             edges: &self.heard,
-            quiet: self.edges.is_quiet(),
+            quiet,
             concealed: pulled == Pulled::Concealed,
             flowing: pulled != Pulled::Idle,
         }
     }
 
+    /// Whether nobody speaks in what is played next, so that sound may be left out without anybody noticing.
+    fn is_quiet(&self) -> bool {
+        let ahead = self.jitter.ahead().max(0);
+        self.quiet > ahead.div_euclid(FRAME as i64)
+    }
+
+    /// Looks into the newest frame.
+    fn look(&mut self) {
+        let apart = self.sent - self.jitter.seen();
+        let later = apart - self.apart;
+        self.apart = apart;
+        self.echo
+            .hear(&self.newest, if later.abs() > ANEW { 0 } else { later });
+        let activity = self.vad.process(&self.newest);
+        let found = self.listen(activity);
+        self.edges.process(found, &mut self.heard);
+        self.quiet = if self.edges.is_quiet() {
+            self.quiet + 1
+        } else {
+            0
+        };
+    }
+
     /// Looks into the frame for pitch, tones and music.
     fn listen(&mut self, activity: Activity) -> Findings {
-        self.pitch.hear(&self.frame);
-        self.spectrum.hear(&self.frame);
+        self.pitch.hear(&self.newest);
+        self.spectrum.hear(&self.newest);
         let near_noise = activity.level < activity.noise + NEAR_NOISE && activity.level < LOUD;
         let faint = activity.level < FAINT || near_noise;
         let lines = if faint {

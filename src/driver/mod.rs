@@ -243,10 +243,20 @@ impl Driver {
         }
         let Some(sound) = &mut self.sound else { return };
         let mut events = std::mem::take(&mut self.scratch);
-        let tick = sound.tick(now, &mut events);
-        pulse::frame(now.saturating_duration_since(due));
-        self.scribe.frame(tick.agent, tick.callee);
-        self.services.hear_frame(tick.heard, tick.voice);
+        let heard = sound.hear(now, &mut events);
+        self.services.hear_frame(heard.wide, heard.voice);
+        self.happened(&mut events, now);
+        if let Some(sound) = &mut self.sound {
+            let agent = sound.say(now, &mut events);
+            pulse::frame(now.saturating_duration_since(due));
+            self.scribe.frame(agent, heard.wire);
+            self.happened(&mut events, now);
+        }
+        self.scratch = events;
+    }
+
+    /// Gives the core what came up in the sound.
+    fn happened(&mut self, events: &mut Vec<Event>, now: Instant) {
         for event in events.drain(..) {
             let voice = match event {
                 Event::Voice(call::VoiceEvent::Started { echo, .. }) => Some(echo),
@@ -260,7 +270,6 @@ impl Driver {
                 self.with_sound(|sound| sound.callee_speaks(now));
             }
         }
-        self.scratch = events;
     }
 
     /// Takes what the line has put into its queue.

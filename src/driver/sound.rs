@@ -39,6 +39,8 @@ pub(super) struct Sound {
     waiting: VecDeque<Piece>,
     clauses: HashMap<Mark, ClauseProgress>,
     on_the_way: VecDeque<(Instant, PlayoutEvent)>,
+    /// What went to the line last.
+    agent: [i16; FRAME],
     playout_delay: Duration,
     last_packet: Option<Instant>,
     media_lost: bool,
@@ -61,17 +63,15 @@ struct ClauseProgress {
     made: Duration,
 }
 
-/// What one tick brought, beside events.
+/// 20 ms of the callee.
 #[derive(Debug)]
-pub(super) struct Tick {
-    /// 20 ms of the callee at 16 kHz, for the recogniser.
-    pub(super) heard: Box<[i16; WIDE_FRAME]>,
+pub(super) struct Heard {
+    /// At 16 kHz, for the recogniser.
+    pub(super) wide: Box<[i16; WIDE_FRAME]>,
     /// Whether there may be a voice in it.
     pub(super) voice: bool,
-    /// What went to the line, 8 kHz.
-    pub(super) agent: [i16; 160],
-    /// What came from the line, 8 kHz.
-    pub(super) callee: [i16; 160],
+    /// As it came from the line, 8 kHz.
+    pub(super) wire: [i16; FRAME],
 }
 
 fn mark_of(clause: ClauseId) -> Mark {
@@ -94,6 +94,7 @@ impl Sound {
             waiting: VecDeque::new(),
             clauses: HashMap::new(),
             on_the_way: VecDeque::new(),
+            agent: [0; FRAME],
             playout_delay,
             last_packet: None,
             media_lost: false,
@@ -237,10 +238,24 @@ impl Sound {
         self.pump();
     }
 
-    /// Does the 20 ms step of both directions. `events` gets what happened, in order.
-    pub(super) fn tick(&mut self, now: Instant, events: &mut Vec<Event>) -> Tick {
+    /// Does the 20 ms step of what is heard; the other one follows, so that what was heard can still stop it. `events` gets
+    /// what happened, in order.
+    pub(super) fn hear(&mut self, now: Instant, events: &mut Vec<Event>) -> Heard {
+        let up = self.uplink.tick(now, &self.agent);
+        events.extend(up.edges.iter().filter_map(voice_event));
+        let heard = Heard {
+            wide: Box::new(*up.wide),
+            voice: !up.quiet,
+            wire: *up.wire,
+        };
+        self.watch_for_loss(now, events);
+        heard
+    }
+
+    /// Does the 20 ms step of what is said. Returns what went to the line, 8 kHz; `events` gets what happened, in order.
+    pub(super) fn say(&mut self, now: Instant, events: &mut Vec<Event>) -> [i16; FRAME] {
         self.pump();
-        let agent = match self.ahead.take() {
+        self.agent = match self.ahead.take() {
             Some(mut ahead) => {
                 let agent = self.tick_ahead(&mut ahead, now, events);
                 self.ahead = Some(ahead);
@@ -248,16 +263,7 @@ impl Sound {
             }
             None => self.tick_on_arrival(now, events),
         };
-        let up = self.uplink.tick(now, &agent);
-        events.extend(up.edges.iter().filter_map(voice_event));
-        let tick = Tick {
-            heard: Box::new(*up.wide),
-            voice: !up.quiet,
-            agent,
-            callee: *up.wire,
-        };
-        self.watch_for_loss(now, events);
-        tick
+        self.agent
     }
 
     /// Sends the packet of this tick. Returns its sound.

@@ -4,6 +4,9 @@
 //! overlapping need no special case, and a flood cannot grow it. Packets of codecs that remember are decoded when their
 //! time has come (see [`super::ordered`]); their places are taken before. The delay follows the network (see [`Delay`]):
 //! it grows by waiting when nothing is there, and shrinks by leaving out sound in quiet moments.
+//!
+//! Whoever only wants to know what is in the sound need not wait for its time: [`Jitter::look_ahead`] gives the frames that
+//! are there already.
 
 use std::time::{Duration, Instant};
 
@@ -108,6 +111,8 @@ pub(crate) struct Jitter {
     candidate: Option<u32>,
     /// Timestamp of the next sample to play, unwrapped.
     play: i64,
+    /// Timestamp of the next sample to look at ahead of its time.
+    seen: i64,
     /// Timestamp after the newest sample that is in the ring.
     end: i64,
     /// Timestamp of the first sample after the last (re)start: what is missing before it was never sent.
@@ -135,6 +140,7 @@ impl Jitter {
             last: (0, 0, 0),
             candidate: None,
             play: 0,
+            seen: 0,
             end: 0,
             begun: 0,
             held: 0,
@@ -237,6 +243,38 @@ impl Jitter {
         self.read(frame, excess)
     }
 
+    /// Whether the frame played last was made up, or ended with sound, that nobody has looked at and nobody can look at any more.
+    pub(crate) fn passed_unseen(&mut self) -> bool {
+        let unseen = self.seen < self.play || self.held > 0 || self.origin.is_none();
+        self.seen = self.seen.max(self.play);
+        unseen
+    }
+
+    /// Copies the next 160 samples that nobody has looked at, if they are there already.
+    pub(crate) fn look_ahead(&mut self, frame: &mut [i16; FRAME]) -> bool {
+        let from = self.seen;
+        let until = from + FRAME as i64;
+        if !(from..until).all(|at| self.has(at)) {
+            return false;
+        }
+        self.decode_until(until);
+        for (sample, at) in frame.iter_mut().zip(from..) {
+            *sample = self.samples[slot(at)];
+        }
+        self.seen = until;
+        true
+    }
+
+    /// Returns the timestamp after the newest sample that was looked at.
+    pub(crate) const fn seen(&self) -> i64 {
+        self.seen
+    }
+
+    /// Returns how many samples that is ahead of what is played next; not above 0 when nothing is left to play.
+    pub(crate) const fn ahead(&self) -> i64 {
+        self.seen - self.play
+    }
+
     /// Begins anew with `packet`, as if it were the first.
     fn restart(&mut self, packet: &Packet, length: i64, arrival: i64) {
         let timestamp = i64::from(packet.timestamp) / self.codec.ticks_per_sample();
@@ -250,6 +288,7 @@ impl Jitter {
         self.last = (packet.timestamp, timestamp, arrival);
         self.candidate = None;
         self.play = timestamp - self.delay.target();
+        self.seen = timestamp;
         self.end = timestamp;
         self.begun = timestamp;
         self.held = 0;
