@@ -15,7 +15,7 @@ use agentphone::{
         pocketsphinx::{DEFAULT_MODELS, lockstep::LockStep},
     },
 };
-use call::CallConfig;
+use call::{CallConfig, Event, PlayoutEvent};
 
 fn trials() -> Vec<Trial> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/audio");
@@ -28,16 +28,20 @@ fn trials() -> Vec<Trial> {
         .collect()
 }
 
-#[test]
-fn an_interruption_stops_the_agent_and_a_cough_and_its_echo_do_not() {
-    let stage = Stage {
+fn stage() -> Stage {
+    Stage {
         stt: Arc::new(LockStep::new(
             Path::new(DEFAULT_MODELS),
             Path::new(env!("CARGO_BIN_EXE_agentphone")),
         )),
         tts: InstantFlite::default(),
         config: CallConfig::default(),
-    };
+    }
+}
+
+#[test]
+fn an_interruption_stops_the_agent_and_a_cough_and_its_echo_do_not() {
+    let stage = stage();
     let trials = trials();
     assert_eq!(trials.len(), 3);
     let (figures, outcomes) =
@@ -57,4 +61,31 @@ fn an_interruption_stops_the_agent_and_a_cough_and_its_echo_do_not() {
     assert_eq!(figures.missed_share, Some(0.0));
     assert_eq!(figures.backchannel_ended_share, Some(0.0));
     assert_eq!((figures.echo_ended, figures.echo_trials), (0, 1));
+}
+
+#[test]
+fn the_recording_counts_from_the_same_moment_as_the_log() {
+    let stage = stage();
+    for trial in trials() {
+        let played = stage.play(&trial).expect("it can be played");
+        let sent = |event: &Event| matches!(event, Event::Playout(PlayoutEvent::Sent(..)));
+        let (at, _) = played
+            .log
+            .events
+            .iter()
+            .find(|(_, event)| sent(event))
+            .expect("the agent spoke");
+        let first = played
+            .agent
+            .iter()
+            .position(|sample| *sample != 0)
+            .expect("the agent spoke");
+        let first = played.start + Duration::from_micros(first as u64 * 125);
+        // Flite's first sample is heard at once.
+        assert!(
+            (*at..*at + media::FRAME_TIME).contains(&first),
+            "{}: {first:?}, {at:?}",
+            trial.id
+        );
+    }
 }

@@ -63,7 +63,7 @@ pub struct Played {
     pub agent: Vec<i16>,
     /// The callee's sound as it came out of the jitter buffer, 8 kHz, on the same clock.
     pub callee: Vec<i16>,
-    /// The time of the first sample of both.
+    /// The time of the first sample of both: the frame of the tick at which the answer was dealt with is the first.
     pub start: Duration,
     /// Both sides as the callee lived them.
     pub tracks: Tracks,
@@ -141,7 +141,7 @@ impl Stage {
             log,
             agent,
             callee,
-            start: answered + FRAME_TIME,
+            start: answered,
             tracks,
             call: call.call,
         })
