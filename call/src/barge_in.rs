@@ -138,6 +138,7 @@ fn is_intrusive(sound: Sound<'_>) -> bool {
     let urgent = words::is_urgent(&said);
     match said.len() {
         0 => false,
+        _ if words::is_empty(&said) => false,
         // Laughter: "ha ha ha".
         _ if words::is_one_repeated(&said) => {
             urgent && (sound.ended || sound.voiced >= URGENT_AFTER)
@@ -232,6 +233,10 @@ mod tests {
             ("up up up up", 640),
             ("who", 540),
             ("beth", 280),
+            ("of of of", 560),
+            ("of have", 720),
+            ("f f f f", 760),
+            ("both have", 1200),
             ("i'm looking", 480),
             // The agent's own words, misheard after their voice was known for an echo.
             ("we are why", 140),

@@ -3,6 +3,10 @@
 //! Works on recognised words in any case, with or without punctuation, and knows several languages where a list
 //! is short. Decides nothing; [`crate::Call`] does.
 
+mod floor;
+
+pub(crate) use floor::{is_empty, is_one_repeated, is_urgent, takes_floor};
+
 /// Splits into lower-case words without punctuation around them. Noise marks of recognisers (`[noise]`, `<sil>`,
 /// `++cough++`, `(laughs)`) are left out.
 pub(crate) fn tokens(text: &str) -> Vec<String> {
@@ -201,52 +205,6 @@ const FAREWELLS: &[&str] = &[
     "au",
     "revoir",
 ];
-/// Single words that are never only listening, however short they are.
-const URGENT: &[&str] = &[
-    "no", "wait", "stop", "hey", "sorry", "hello", "hold", "hang", "excuse", "never", "nope",
-    "nein", "halt", "warten", "non", "attends", "attendez", "espere", "espera", "perdón",
-    "aspetti",
-];
-/// Words by which a phrase takes the floor: questions, refusals, what a callee says of himself.
-const FLOOR: &[&str] = &[
-    "what",
-    "why",
-    "who",
-    "which",
-    "when",
-    "where",
-    "how",
-    "not",
-    "don't",
-    "can't",
-    "cannot",
-    "can",
-    "could",
-    "i'm",
-    "we're",
-    "we",
-    "there's",
-    "there",
-    "moment",
-    "minute",
-    "second",
-    "closed",
-    "wrong",
-    "please",
-    "actually",
-    "call",
-    "understand",
-    "pardon",
-    "was",
-    "wie",
-    "wer",
-    "qui",
-    "quoi",
-    "qué",
-    "quién",
-    "chi",
-];
-
 /// Whether all words only show that the callee is listening. Long runs are not: a listener says little.
 pub(crate) fn is_backchannel(tokens: &[String]) -> bool {
     if tokens.is_empty() || tokens.len() > 6 {
@@ -273,16 +231,6 @@ pub(crate) fn is_hesitation(tokens: &[String]) -> bool {
     })
 }
 
-/// Whether a lone word is one that a callee says to be heard at once.
-pub(crate) fn is_urgent(tokens: &[String]) -> bool {
-    tokens.iter().any(|word| URGENT.contains(&word.as_str()))
-}
-
-/// Whether a phrase has a word by which a callee takes the floor.
-pub(crate) fn takes_floor(tokens: &[String]) -> bool {
-    tokens.iter().any(|word| FLOOR.contains(&word.as_str()))
-}
-
 /// Returns the words without those of a listener and of hesitation.
 pub(crate) fn beyond_listening(tokens: &[String]) -> Vec<String> {
     let listening = |word: &&String| {
@@ -293,11 +241,6 @@ pub(crate) fn beyond_listening(tokens: &[String]) -> Vec<String> {
         .filter(|word| !listening(word))
         .cloned()
         .collect()
-}
-
-/// Whether it is one word again and again, as recognisers hear laughter.
-pub(crate) fn is_one_repeated(tokens: &[String]) -> bool {
-    tokens.len() >= 2 && tokens.iter().all(|word| *word == tokens[0])
 }
 
 /// Whether these words do no more than pick up the phone ("hello?", "hi, good evening").

@@ -49,9 +49,11 @@ const SAME: usize = 3;
 /// With less than this share of the energy in the band, it tells nothing: a fricative.
 const IN_BAND: f32 = 0.015;
 /// With less than this share it is a hiss, on a line that has a noise of its own.
-const HISS: f32 = 0.1;
+const HISS: f32 = 0.2;
 /// An echo is known after the agent has sounded for so many frames, if there is one: 0.8 s.
 const SETTLED: u32 = 40;
+/// The agent speaks while it sounded within so many frames: 0.4 s.
+const WITHIN: usize = 20;
 /// What comes along a remembered path has the level that it should have, within this, in dB.
 const LEVEL_MATCH: f32 = 4.0;
 /// How much a frame changes what is known of a path's effect on the level.
@@ -185,7 +187,11 @@ impl EchoGuard {
     /// while the agent speaks on a line whose echo, or lack of one, is known.
     #[must_use]
     pub fn hears_hiss(&self) -> bool {
-        self.in_band < HISS && self.sounding >= SETTLED && self.sent_power[LEVELS - 1] > 0.0
+        // Its own short pauses belong to its speech.
+        let speaks = self.sent_power[LEVELS - WITHIN..]
+            .iter()
+            .any(|power| *power > 0.0);
+        self.in_band < HISS && self.sounding >= SETTLED && speaks
     }
 
     /// Forgets the correlation so far; called in the callee's silence, so that a voice is judged by itself.
