@@ -103,11 +103,12 @@ pub(crate) fn verdict(sound: Sound<'_>, limits: Limits) -> Verdict {
         };
     }
     // The agent stays silent while the callee makes any sound; only a long one without words, or a very long one
-    // with listener's words, is taken for an interruption.
-    let enough = if !listens(sound) {
-        limits.voiced
-    } else {
+    // with words of a listener or of laughter, is taken for an interruption.
+    let laughs = !sound.words.is_empty() && words::is_empty(sound.words);
+    let enough = if listens(sound) || laughs {
         limits.voiced * 2
+    } else {
+        limits.voiced
     };
     match sound.voiced >= enough {
         true if sound.noisy => Verdict::FalseAlarm,
@@ -136,6 +137,10 @@ fn is_intrusive(sound: Sound<'_>) -> bool {
     }
     let said = words::beyond_listening(sound.words);
     let urgent = words::is_urgent(&said);
+    // Of a sound that is over, the final words are a moment away, and they are better.
+    if sound.ended && sound.awaits_words && !urgent && said.len() < SENTENCE {
+        return false;
+    }
     match said.len() {
         0 => false,
         _ if words::is_empty(&said) => false,
@@ -268,6 +273,7 @@ mod tests {
             judge("", 900, false, |sound| sound.noisy = true),
             Verdict::FalseAlarm
         );
+        assert_eq!(judge("of of of", 1600, false, |_| ()), Verdict::Open);
         assert_eq!(judge("yeah yeah", 1000, false, |_| ()), Verdict::Open);
         assert_eq!(
             judge("yeah yeah", 1900, false, |_| ()),
@@ -287,6 +293,13 @@ mod tests {
             sound.over = WORDS_WAIT;
         };
         assert_eq!(judge("", 300, true, late), Verdict::FalseAlarm);
+    }
+
+    #[test]
+    fn guesses_at_a_sound_that_is_over_give_way_to_its_final_words() {
+        let awaits = |sound: &mut Sound<'_>| sound.awaits_words = true;
+        assert_eq!(judge("a path", 640, true, awaits), Verdict::Open);
+        assert_eq!(judge("no", 200, true, awaits), Verdict::Interruption);
     }
 
     #[test]

@@ -33,12 +33,12 @@ use crate::{
     supervisor::{Caller, CreateAnswer, Parts, Policy, Settings, Supervisor},
 };
 
-/// How long the callee's phone rings: a whole number of frames, so that recordings begin one frame after the answer.
+/// How long the callee's phone rings: a whole number of frames, so that the answer is dealt with at a tick and recordings begin with it.
 const RING: Duration = Duration::from_millis(100);
 /// A callee who waits for the agent gives up after this much silence.
 const GIVE_UP: Duration = Duration::from_secs(6);
-/// The silence after the agent's last words at which the callee hangs up.
-const LAST_SILENCE: Duration = Duration::from_millis(1500);
+/// The silence after the agent's last words at which the callee hangs up: longer than any laugh for which it falls silent.
+const LAST_SILENCE: Duration = Duration::from_secs(3);
 
 /// What plays trials. Clones share the services.
 #[derive(Debug, Clone)]
