@@ -235,6 +235,83 @@ fn a_voice_on_top_of_an_echo_is_heard() {
     }
 }
 
+/// Hears samples whose packets come 0 to 60 ms late while `agent` is sent; returns the edges, and the frames as they were played,
+/// with the time of the tick.
+fn unevenly(
+    heard: &[i16],
+    agent: &[i16],
+) -> (Vec<(Duration, Edge)>, Vec<(Duration, [i16; FRAME])>) {
+    let (mut uplink, start) = (Uplink::new(UplinkConfig::new(Codec::Pcmu)), epoch());
+    let mut random = fastrand::Rng::with_seed(4);
+    let mut coming: Vec<(Duration, Packet)> = Vec::new();
+    let (mut edges, mut played) = (Vec::new(), Vec::new());
+    let sent = agent.as_chunks::<FRAME>().0.iter().copied();
+    let mut sent = sent.chain(std::iter::repeat([0; FRAME]));
+    for (index, frame) in (0_u32..).zip(heard.as_chunks::<FRAME>().0) {
+        let mut codes = [0; FRAME];
+        crate::Law::Mu.encode(frame, &mut codes);
+        let packet = Packet::new(index as u16, index * 160, &codes).unwrap();
+        let at = FRAME_TIME * index;
+        coming.push((at + Duration::from_millis(random.u64(..60)), packet));
+        for (_, packet) in coming.extract_if(.., |(due, _)| *due <= at) {
+            uplink.push(&packet, start + at);
+        }
+        let tick = uplink.tick(start + at, &sent.next().unwrap());
+        edges.extend(tick.edges.iter().map(|edge| (at, *edge)));
+        played.push((at, *tick.wire));
+    }
+    (edges, played)
+}
+
+#[test]
+fn a_voice_is_known_before_the_jitter_buffer_plays_it() {
+    for name in ["rms-hello", "rms-hold", "slt-no"] {
+        let (edges, played) = unevenly(&in_silence(&speech(name)), &[]);
+        let (known, Edge::Started { voiced, .. }) = edges[0] else {
+            panic!("{name}: {:?}", edges[0]);
+        };
+        let loud = |frame: &[i16; FRAME]| crate::dsp::dbfs(crate::dsp::power(frame)) > -50.0;
+        let (begun, _) = played.iter().find(|(_, frame)| loud(frame)).unwrap();
+        let delay = known.saturating_sub(*begun);
+        assert!(
+            delay + FRAME_TIME * 2 <= voiced,
+            "{name}: {delay:?} after it was played, {voiced:?} of it heard"
+        );
+        assert!(matches!(edges.last(), Some((_, Edge::Ended { .. }))));
+    }
+}
+
+#[test]
+fn an_echo_is_known_however_unevenly_it_comes() {
+    let agent = [
+        silence(200),
+        speech("slt-fully-booked"),
+        silence(100),
+        speech("slt-fully-booked"),
+    ]
+    .concat();
+    for (delay, gain) in [(30, -10.0), (140, -18.0), (300, -25.0)] {
+        let mut path = Echo::new(Duration::from_millis(delay), gain);
+        let mut noise = Noise::new(-65.0, delay);
+        let mut heard = vec![0; agent.len()];
+        for (heard, sent) in heard
+            .as_chunks_mut::<FRAME>()
+            .0
+            .iter_mut()
+            .zip(agent.as_chunks::<FRAME>().0)
+        {
+            path.add(heard, sent);
+            noise.add(heard);
+        }
+        let (edges, _) = unevenly(&heard, &agent);
+        let late = edges.iter().filter(|(at, edge)| {
+            let voice = matches!(edge, Edge::Started { echo, .. } | Edge::Going { echo, .. } if *echo < 0.5);
+            voice && *at > Duration::from_secs(4)
+        });
+        assert_eq!(late.count(), 0, "{delay} ms, {gain} dB");
+    }
+}
+
 #[test]
 fn keys_that_the_agent_presses_are_not_the_callees() {
     let mut downlink = crate::Downlink::new(crate::DownlinkConfig {
