@@ -31,7 +31,7 @@ use super::{
 
 mod splice;
 
-use splice::{Reference, Resumed};
+use splice::{Pause, Reference, Resumed, Since};
 
 /// A silence of the agent this long or longer after it was paused is a stop, however natural; in samples: 40 ms.
 const STOPPED: usize = 320;
@@ -174,10 +174,7 @@ fn judge(trial: &Trial, played: &Played, speech: &Reference) -> Outcome {
         Some((what, from, to))
     });
     let pauses = pauses(played);
-    let resumed: Vec<_> = pauses
-        .iter()
-        .filter_map(|pause| speech.resumed(&played.agent, pause.0, pause.1?))
-        .collect();
+    let resumed = resumptions(played, &pauses, speech);
     let stop = cue.and_then(|(_, from, _)| stop(played, &pauses, from));
     let ended = !speech.is_complete(&played.agent);
     let resumption = cue.filter(|_| !ended).and_then(|(_, from, to)| {
@@ -201,6 +198,30 @@ fn judge(trial: &Trial, played: &Played, speech: &Reference) -> Outcome {
         resumed,
         resumption,
     }
+}
+
+/// What was lost and repeated at each pause after which the agent went on, where that can be told.
+fn resumptions(
+    played: &Played,
+    pauses: &[(usize, Option<usize>)],
+    speech: &Reference,
+) -> Vec<Resumed> {
+    let mut resumed = Vec::new();
+    let mut since = Since::Sample(0);
+    for (index, (silent, back)) in pauses.iter().enumerate() {
+        let Some(back) = *back else { break };
+        let next = pauses.get(index + 1).map(|(silent, _)| *silent);
+        let pause = Pause {
+            silent: *silent,
+            back,
+            until: next.unwrap_or(played.agent.len()).max(back),
+            since,
+        };
+        let found = speech.resumed(&played.agent, pause);
+        since = found.map_or(Since::Sample(back), |(_, place)| Since::Place(place));
+        resumed.extend(found.map(|(resumed, _)| resumed));
+    }
+    resumed
 }
 
 /// Where the agent fell silent because it was paused, and where it was let on again, in samples of the recording.

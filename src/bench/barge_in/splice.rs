@@ -35,6 +35,34 @@ pub struct Resumed {
     pub repeated: Duration,
 }
 
+/// A sample of the agent's track, and which one of the speech it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    at: usize,
+    of: i64,
+}
+
+/// A pause, in samples of the agent's track.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pause {
+    /// Where the agent fell silent, and where it was let on again.
+    pub(super) silent: usize,
+    pub(super) back: usize,
+    /// Where it was paused again, or the end.
+    pub(super) until: usize,
+    /// What is known of the sound before.
+    pub(super) since: Since,
+}
+
+/// What is known of the sound before a pause.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Since {
+    /// Where it went on after the pause before.
+    Place(Place),
+    /// From which sample on it is without a pause.
+    Sample(usize),
+}
+
 impl Reference {
     /// Takes the speech out of a recording that holds nothing else of the agent.
     pub(super) fn new(agent: &[i16]) -> Self {
@@ -52,22 +80,38 @@ impl Reference {
         !end.is_empty() && agent.windows(end.len()).any(|window| window == end)
     }
 
-    /// Compares what was sent before a pause with what was sent after it; `None` where either cannot be told.
-    pub(super) fn resumed(&self, agent: &[i16], silent: usize, back: usize) -> Option<Resumed> {
-        let behind = back + agent[back..].iter().position(|sample| *sample != 0)?;
+    /// Compares what was sent before a pause with what was sent after it; `None` where either cannot be told, for one because
+    /// too little was sent in between.
+    pub(super) fn resumed(&self, agent: &[i16], pause: Pause) -> Option<(Resumed, Place)> {
+        let Pause {
+            silent,
+            back,
+            until,
+            since,
+        } = pause;
+        let behind = back + agent[back..until].iter().position(|sample| *sample != 0)?;
         let after = (0..TRIES).find_map(|step| {
             let at = behind + AFTER + step * 160;
-            Some(self.find(agent.get(at..at + PIECE)?)? as i64 - (at - behind) as i64)
+            Some(self.find(agent[..until].get(at..at + PIECE)?)? as i64 - (at - behind) as i64)
         })?;
-        let before = (0..TRIES).find_map(|step| {
-            let end = silent.checked_sub(BEFORE + step * 160)?;
-            let found = self.find(agent.get(end.checked_sub(PIECE)?..end)?)?;
-            Some((found + PIECE + silent - end) as i64)
-        })?;
-        Some(Resumed {
+        let before = match since {
+            // Nothing was left out or repeated since.
+            Since::Place(place) => place.of + silent.checked_sub(place.at)? as i64,
+            Since::Sample(first) => (0..TRIES).find_map(|step| {
+                let end = silent.checked_sub(BEFORE + step * 160)?;
+                let piece = agent[first..].get(end.checked_sub(first + PIECE)?..end - first)?;
+                Some((self.find(piece)? + PIECE + silent - end) as i64)
+            })?,
+        };
+        let resumed = Resumed {
             lost: samples((after - before).max(0) as usize),
             repeated: samples((before - after).max(0) as usize),
-        })
+        };
+        let place = Place {
+            at: behind,
+            of: after,
+        };
+        Some((resumed, place))
     }
 
     /// Where a piece lies in the speech; `None` for one that is silent or not of it.
@@ -99,7 +143,13 @@ mod tests {
         let reference = Reference::new(&speech);
         // Sent up to 9000, silent for 4000, then on from `from`.
         let played = |from: usize| [&speech[..9000], &vec![0; 4000], &speech[from..]].concat();
-        let resumed = |from| reference.resumed(&played(from), 9000, 13_000).unwrap();
+        let first = Pause {
+            silent: 9000,
+            back: 13_000,
+            until: 14_000,
+            since: Since::Sample(0),
+        };
+        let resumed = |from| reference.resumed(&played(from), first).unwrap().0;
         let exactly = |lost, repeated| Resumed {
             lost: samples(lost),
             repeated: samples(repeated),
@@ -107,6 +157,36 @@ mod tests {
         assert_eq!(resumed(9000), exactly(0, 0));
         assert_eq!(resumed(8680), exactly(0, 320));
         assert_eq!(resumed(9400), exactly(400, 0));
+        // Paused again soon, and again too soon.
+        let soon = [
+            &played(8680)[..14_000],
+            &vec![0; 3000],
+            &speech[9680..10_080],
+            &vec![0; 3000],
+            &speech[10_080..],
+        ]
+        .concat();
+        let (once, place) = reference.resumed(&soon, first).unwrap();
+        assert_eq!(once, exactly(0, 320));
+        let second = Pause {
+            silent: 14_000,
+            back: 17_000,
+            until: 17_400,
+            since: Since::Place(place),
+        };
+        assert!(reference.resumed(&soon, second).is_none());
+        let second = Pause {
+            back: 20_400,
+            until: soon.len(),
+            ..second
+        };
+        assert_eq!(reference.resumed(&soon, second).unwrap().0, exactly(400, 0));
+        let third = Pause {
+            silent: 17_400,
+            since: Since::Sample(17_000),
+            ..second
+        };
+        assert!(reference.resumed(&soon, third).is_none());
         assert!(reference.is_complete(&played(9000)));
         assert!(!reference.is_complete(&speech[..20_400]));
     }
