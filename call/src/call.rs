@@ -112,6 +112,8 @@ pub struct Call {
 enum Phase {
     Dialing,
     Talking,
+    /// The callee has hung up, and the recogniser still owes what was said last.
+    HungUp,
     Over,
 }
 
@@ -245,7 +247,9 @@ impl Call {
             return;
         }
         self.fire_due(actions);
-        if self.phase != Phase::Over {
+        if self.phase == Phase::HungUp && !matches!(event, Event::Words(_) | Event::Deadline) {
+            count(&mut self.counters.after_end);
+        } else if self.phase != Phase::Over {
             self.dispatch(event.sane(), actions);
             self.settle(actions);
             self.fire_due(actions);
@@ -296,6 +300,7 @@ impl Call {
             Timer::Ring => self.on_rung_out(out),
             Timer::Greeting => self.greet(out),
             Timer::Flush => self.flush(out),
+            Timer::Words if self.phase == Phase::HungUp => self.end(End::CalleeHungUp, out),
             Timer::Words => self.on_words_missing(out),
             Timer::EndOfTurn => self.evaluate(out),
             Timer::Voice => self.on_voice_lost(out),

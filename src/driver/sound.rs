@@ -14,7 +14,7 @@ use media::{
     Codec, Downlink, DownlinkConfig, Encoder, FRAME, FRAME_TIME, MAX_PAYLOAD, Mark, Packet, Uplink,
     UplinkConfig, WIDE_FRAME,
 };
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     ahead::{Ahead, Sounding},
@@ -272,9 +272,7 @@ impl Sound {
         let agent = *down.wire;
         let heard_at = now + self.playout_delay;
         let step = steps(&mut self.clauses, down.progress);
-        if self.out.try_send(LegCommand::Packet(down.packet)).is_err() {
-            self.packets_dropped += 1;
-        }
+        self.packets_dropped += u64::from(is_full(&self.out, LegCommand::Packet(down.packet)));
         events.extend(step.sent.into_iter().map(Event::Playout));
         let heard = step.heard.into_iter().map(|event| (heard_at, event));
         self.on_the_way.extend(heard);
@@ -359,9 +357,7 @@ impl Sound {
     }
 
     fn send(&mut self, command: LegCommand) {
-        if self.out.try_send(command).is_err() {
-            self.packets_dropped += 1;
-        }
+        self.packets_dropped += u64::from(is_full(&self.out, command));
     }
 
     fn watch_for_loss(&mut self, now: Instant, events: &mut Vec<Event>) {
@@ -371,6 +367,11 @@ impl Sound {
             events.push(Event::Line(LineEvent::Failed(call::Failure::MediaLost)));
         }
     }
+}
+
+/// Gives the line a command, and returns whether it had no room for it. A line that is gone loses nothing.
+fn is_full(out: &mpsc::Sender<LegCommand>, command: LegCommand) -> bool {
+    matches!(out.try_send(command), Err(TrySendError::Full(_)))
 }
 
 /// What a frame means for the clauses in it.

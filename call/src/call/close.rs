@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Call, Closing, Phase};
 use crate::{
-    Action, End, Failure, Note, Timer, notes,
+    Action, End, Failure, Note, Timer, WordsEvent, notes,
     reply::Purpose,
     silence::{self, Silence},
     warning, words,
@@ -14,6 +14,8 @@ use crate::{
 const REVIVALS_MAX: u8 = 2;
 /// Longest time from the goodbye to the end, when the callee goes on speaking.
 const LINGER_MAX: Duration = Duration::from_secs(4);
+/// How long the words that a callee said before hanging up are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// How soon to look again while the callee speaks.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
@@ -159,6 +161,54 @@ impl Call {
         self.timers.stop(Timer::Linger);
         self.revived = self.revived.saturating_add(1);
         true
+    }
+
+    /// The callee has hung up. What was said right before is still with the recogniser, and often it is what counts ("yes,
+    /// that is booked, bye"): it is waited for, for a moment.
+    pub(super) fn on_hung_up(&mut self, out: &mut Vec<Action>) {
+        let now = self.now;
+        let speaks = self.voice.take().is_some_and(|voice| !voice.echo);
+        let owed = self.turn.as_mut().is_some_and(|turn| {
+            if speaks {
+                turn.last_sound = now;
+            }
+            turn.decided.is_none() && (speaks || turn.flush.is_some() || turn.words_at.is_none())
+        });
+        if !owed {
+            return self.end(End::CalleeHungUp, out);
+        }
+        self.cut_reply(out);
+        self.timers.clear();
+        self.phase = Phase::HungUp;
+        // What was asked for before the last sound does not hold it.
+        if speaks || self.turn.as_ref().is_some_and(|turn| turn.flush.is_none()) {
+            self.flush(out);
+        }
+        self.timers.set(Timer::Words, now + LAST_WORDS);
+    }
+
+    /// Words of a callee who has hung up.
+    pub(super) fn on_last_words(&mut self, event: &WordsEvent, out: &mut Vec<Action>) {
+        let Some(turn) = &mut self.turn else {
+            return self.end(End::CalleeHungUp, out);
+        };
+        match event {
+            WordsEvent::Partial(text) => {
+                turn.set_partial(self.unanswered.strip(text));
+            }
+            WordsEvent::Final { text, mark } => {
+                let last = turn.flush == *mark;
+                turn.add_final(self.unanswered.strip(text));
+                if !words::tokens(text).is_empty() {
+                    out.push(Action::Publish(Note::CalleeFinal(turn.text())));
+                }
+                if last {
+                    self.end(End::CalleeHungUp, out);
+                }
+            }
+            WordsEvent::Hint(_) => {}
+            WordsEvent::Failed => self.end(End::CalleeHungUp, out),
+        }
     }
 
     /// Puts the phone down and ends.

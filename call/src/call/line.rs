@@ -28,7 +28,7 @@ impl Call {
             LineEvent::HungUp if self.phase == Phase::Dialing => {
                 self.end(End::Failed(Failure::Rejected), out);
             }
-            LineEvent::HungUp => self.end(End::CalleeHungUp, out),
+            LineEvent::HungUp => self.on_hung_up(out),
             LineEvent::Failed(failure) => self.end(End::Failed(failure), out),
             LineEvent::AnsweredBy(who) => self.on_carriers_verdict(who, out),
         }

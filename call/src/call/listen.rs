@@ -174,6 +174,7 @@ impl Call {
 
     pub(super) fn on_words(&mut self, event: WordsEvent, out: &mut Vec<Action>) {
         match event {
+            _ if self.phase == Phase::HungUp => self.on_last_words(&event, out),
             WordsEvent::Failed => self.on_recogniser_failed(out),
             _ if self.phase != Phase::Talking => count(&mut self.counters.senseless),
             WordsEvent::Partial(text) => self.on_partial(&text, out),
@@ -370,7 +371,7 @@ impl Unanswered {
     }
 
     /// Returns what is new in words that begin with what was taken already.
-    fn strip<'a>(&self, text: &'a str) -> &'a str {
+    pub(super) fn strip<'a>(&self, text: &'a str) -> &'a str {
         let taken = self.words.split_whitespace().count();
         let repeats = taken > 0 && words::tokens(text).starts_with(&words::tokens(&self.words));
         let mut rest = text;
