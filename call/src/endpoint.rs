@@ -215,8 +215,8 @@ fn base(shape: Shape, asked: Asked) -> Duration {
         (Shape::Neutral, _) => 600,
         // No words at all: the recogniser is late, or it was noise.
         (Shape::Nothing, _) => 800,
-        (Shape::NumberComplete, _) => 500,
-        (Shape::EmailComplete, _) => 600,
+        (Shape::NumberComplete, _) => 350,
+        (Shape::EmailComplete, _) => 400,
         (Shape::NumberLocal, _) => 1000,
         (Shape::Incomplete, _) => 1500,
         // Pauses between the groups of what is dictated, and behind an "um", rarely last longer.
