@@ -210,6 +210,9 @@ impl EchoGuard {
             0.0
         } else if self.in_band < IN_BAND {
             self.by_level(level)
+        } else if self.in_band < HISS && self.has_level_of_echo(level) {
+            // What little of an "s" lies in the band comes back as noise.
+            1.0
         } else {
             ramp(TOO_LOUD, loudest - level) * self.by_waveform(level)
         };
@@ -218,10 +221,17 @@ impl EchoGuard {
 
     /// Judges sound that has nothing in the band: by whether it has the level of an echo now.
     fn by_level(&self, level: f32) -> f32 {
-        let matches = self
-            .known
-            .is_some_and(|known| level <= self.sent_level(known.lag) + known.gain + LEVEL_MATCH);
-        if matches { 1.0 } else { self.likelihood }
+        if self.has_level_of_echo(level) {
+            1.0
+        } else {
+            self.likelihood
+        }
+    }
+
+    /// Whether sound of `level` dBFS is no louder than what comes along the remembered path now.
+    fn has_level_of_echo(&self, level: f32) -> bool {
+        self.known
+            .is_some_and(|known| level <= self.sent_level(known.lag) + known.gain + LEVEL_MATCH)
     }
 
     /// Judges by how much of the waveform was made from what was sent.
