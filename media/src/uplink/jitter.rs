@@ -1,14 +1,13 @@
 //! The jitter buffer: packets in any order, at any time; 160 samples out at every tick.
 //!
 //! It keeps *samples*, placed by timestamp in a ring of half a second, so packets of any length, doubled, swapped or
-//! overlapping need no special case, and a flood cannot grow it. Packets of codecs that remember are decoded when their
-//! time has come (see [`super::ordered`]); their places are taken before. The delay follows the network (see [`Delay`]):
+//! overlapping need no special case, and a flood cannot grow it. Packets of codecs that remember are decoded when all before them
+//! is there or its time has come (see [`super::ordered`]); their places are taken before. The delay follows the network (see [`Delay`]):
 //! it grows by waiting when nothing is there, and shrinks by leaving out sound in quiet moments.
-//!
-//! Whoever only wants to know what is in the sound need not wait for its time: [`Jitter::look_ahead`] gives the frames that
-//! are there already.
 
 use std::time::{Duration, Instant};
+
+mod ahead;
 
 use super::{conceal::Conceal, delay::Delay, noise::ComfortNoise, ordered::Decoding};
 use crate::{Codec, FRAME, Packet, wire_time};
@@ -241,38 +240,6 @@ impl Jitter {
             return Pulled::Real;
         }
         self.read(frame, excess)
-    }
-
-    /// Whether the frame played last was made up, or ended with sound, that nobody has looked at and nobody can look at any more.
-    pub(crate) fn passed_unseen(&mut self) -> bool {
-        let unseen = self.seen < self.play || self.held > 0 || self.origin.is_none();
-        self.seen = self.seen.max(self.play);
-        unseen
-    }
-
-    /// Copies the next 160 samples that nobody has looked at, if they are there already.
-    pub(crate) fn look_ahead(&mut self, frame: &mut [i16; FRAME]) -> bool {
-        let from = self.seen;
-        let until = from + FRAME as i64;
-        if !(from..until).all(|at| self.has(at)) {
-            return false;
-        }
-        self.decode_until(until);
-        for (sample, at) in frame.iter_mut().zip(from..) {
-            *sample = self.samples[slot(at)];
-        }
-        self.seen = until;
-        true
-    }
-
-    /// Returns the timestamp after the newest sample that was looked at.
-    pub(crate) const fn seen(&self) -> i64 {
-        self.seen
-    }
-
-    /// Returns how many samples that is ahead of what is played next; not above 0 when nothing is left to play.
-    pub(crate) const fn ahead(&self) -> i64 {
-        self.seen - self.play
     }
 
     /// Begins anew with `packet`, as if it were the first.
