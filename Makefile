@@ -49,6 +49,7 @@ speech-model: setup ## Make the recogniser's models again from their sources; so
 	cargo run --locked -p speechmodel -- language
 	cargo run --locked -p speechmodel -- dictionary
 	cargo run --locked -p speechmodel -- repair
+	cargo run --locked -p speechmodel -- adapt
 
 endpoint-model: build bench-audio ## Fit the weights by which the end of a turn is decided
 	target/release/agentphone bench fit --part tuning --line quiet --size 60

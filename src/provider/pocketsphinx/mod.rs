@@ -17,8 +17,10 @@ use super::{
     BoxFuture, ProviderError, ProviderErrorKind, SpeechToText, SttOptions, SttStream, is_english,
 };
 
+pub mod acoustic;
 pub mod features;
 mod floor;
+pub mod front;
 pub(in crate::provider) mod gate;
 pub mod lockstep;
 mod normalise;
@@ -69,8 +71,14 @@ impl PocketSphinx {
         }
     }
 
-    /// Starts a worker ahead of the first call. Must be called inside the runtime.
+    /// Starts a worker ahead of the first call, and warns when its acoustic model cannot be adapted to telephones. Must be
+    /// called inside the runtime.
     pub fn prepare(&self) {
+        if self.complete().is_ok()
+            && let Err(reason) = recogniser::adaptable(&self.models)
+        {
+            tracing::warn!(models = %self.models.display(), "{reason}");
+        }
         self.pool.prepare();
     }
 
@@ -79,6 +87,19 @@ impl PocketSphinx {
     /// # Errors
     /// A sentence that says what is missing and how to get it.
     pub fn check(&self) -> Result<String, String> {
+        self.complete()?;
+        let adapted = match recogniser::adaptable(&self.models) {
+            Ok(()) => String::new(),
+            Err(reason) => format!("; {reason}"),
+        };
+        Ok(format!(
+            "PocketSphinx, US English, models in {}{adapted}",
+            self.models.display()
+        ))
+    }
+
+    /// Returns whether no model is missing.
+    fn complete(&self) -> Result<(), String> {
         let needed = ["en-us/mdef", "en-us/means", "en-us.lm.bin"];
         for file in needed {
             let path = self.models.join(file);
@@ -89,10 +110,7 @@ impl PocketSphinx {
                 ));
             }
         }
-        Ok(format!(
-            "PocketSphinx, US English, models in {}",
-            self.models.display()
-        ))
+        Ok(())
     }
 }
 
@@ -118,7 +136,7 @@ impl SpeechToText for PocketSphinx {
             }
             let unavailable =
                 |message: String| ProviderError::new(ProviderErrorKind::Unavailable, message);
-            self.check().map_err(unavailable)?;
+            self.complete().map_err(unavailable)?;
             let worker = self.pool.take().map_err(|error| {
                 unavailable(format!(
                     "no worker for speech recognition can be started: {error}"

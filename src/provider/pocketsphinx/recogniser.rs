@@ -3,15 +3,14 @@
 //! Sound becomes cepstra here and not in the library, because sound from a telephone is repaired between the two, and
 //! because a call's mean is kept better (`normalise`). The models are made by `speechmodel`, see `docs/speech.md`.
 
-use std::{borrow::Cow, io::Write, path::Path};
+use std::{borrow::Cow, fs, io::Write, path::Path};
 
 use native::pocketsphinx::{Decoder, Error, Model, Setting};
 use tempfile::NamedTempFile;
 
 use super::{
-    features::{Cepstra, LogMel, MelBands},
-    normalise::Normaliser,
-    repair::{NOISY, Network, QUIET, Repair},
+    acoustic::{self, Unfit},
+    front::FrontEnd,
 };
 
 /// Samples between two looks at the words so far: 100 ms.
@@ -25,6 +24,8 @@ const DICTIONARY: &[u8] = include_bytes!("model/words.dict");
 /// The coefficients of the repair's two networks.
 pub(super) const BAND_REPAIR: &[u8] = include_bytes!("model/band-repair.bin");
 pub(super) const NOISE_REPAIR: &[u8] = include_bytes!("model/noise-repair.bin");
+/// How far the acoustic model's Gaussians are moved.
+const ADAPTATION: &[u8] = include_bytes!("model/adaptation.bin");
 
 /// The generic model's share beside ours: enough to understand what we did not think of.
 const GENERIC_SHARE: f32 = 0.15;
@@ -42,13 +43,16 @@ pub(super) fn phone_model() -> &'static str {
 
 /// Returns everything that decides which words a recogniser makes of sound, but for the generic models: our models and
 /// the very text of the code, so that answers of another version are never taken for this one's.
-pub(super) fn parts() -> [&'static [u8]; 10] {
+pub(super) fn parts() -> [&'static [u8]; 13] {
     [
         PHONE_MODEL,
         DICTIONARY,
         BAND_REPAIR,
         NOISE_REPAIR,
+        ADAPTATION,
         include_bytes!("recogniser.rs"),
+        include_bytes!("acoustic.rs"),
+        include_bytes!("front.rs"),
         include_bytes!("features.rs"),
         include_bytes!("normalise.rs"),
         include_bytes!("floor.rs"),
@@ -69,6 +73,8 @@ pub struct Settings {
     pub band_repair: Cow<'static, [u8]>,
     /// The repair's network for noisy lines.
     pub noise_repair: Cow<'static, [u8]>,
+    /// How the acoustic model is adapted to telephones; one for another model than the one in the folder is left out.
+    pub adaptation: Cow<'static, [u8]>,
     /// The generic language model's share, above 0 and below 1.
     pub generic_share: f32,
     /// How much the language counts against the sound.
@@ -82,6 +88,7 @@ impl Default for Settings {
             dictionary: Cow::Borrowed(DICTIONARY),
             band_repair: Cow::Borrowed(BAND_REPAIR),
             noise_repair: Cow::Borrowed(NOISE_REPAIR),
+            adaptation: Cow::Borrowed(ADAPTATION),
             generic_share: GENERIC_SHARE,
             language_weight: LANGUAGE_WEIGHT,
         }
@@ -92,13 +99,7 @@ impl Default for Settings {
 #[derive(Debug)]
 pub struct Recogniser {
     decoder: Decoder,
-    bands: MelBands,
-    repair: Repair,
-    cepstra: Cepstra,
-    normaliser: Normaliser,
-    /// Whether the sound came over a telephone, and the repair is needed.
-    narrowband: bool,
-    frames: Vec<LogMel>,
+    front: FrontEnd,
     told: String,
     since_look: usize,
 }
@@ -112,37 +113,34 @@ impl Recogniser {
         // The library reads files only; these are gone once they are loaded.
         let phone = file_of(&settings.phone_model, ".arpa")?;
         let dictionary = file_of(&settings.dictionary, ".dict")?;
+        let acoustic = folder.join("en-us");
+        let means = adapted(&acoustic, &settings.adaptation)?;
+        let mut options = vec![
+            // The second pass costs time after the end of speech and gained nothing on telephone sound.
+            ("-fwdflat", Setting::Int(0)),
+            // Voice detection has cut the sound already.
+            ("-remove_silence", Setting::Int(0)),
+            ("-lw", Setting::Float(settings.language_weight)),
+            ("-maxhmmpf", Setting::Int(ALTERNATIVES)),
+        ];
+        if let Some(file) = &means {
+            let path = file.path().to_string_lossy().into_owned();
+            options.push(("-mean", Setting::Text(path)));
+        }
         let decoder = Decoder::new(&Model {
-            acoustic: folder.join("en-us"),
+            acoustic,
             dictionary: dictionary.path().to_owned(),
             language: vec![
                 (phone.path().to_owned(), 1.0 - settings.generic_share),
                 (folder.join("en-us.lm.bin"), settings.generic_share),
             ],
-            options: vec![
-                // The second pass costs time after the end of speech and gained nothing on telephone sound.
-                ("-fwdflat", Setting::Int(0)),
-                // Voice detection has cut the sound already.
-                ("-remove_silence", Setting::Int(0)),
-                ("-lw", Setting::Float(settings.language_weight)),
-                ("-maxhmmpf", Setting::Int(ALTERNATIVES)),
-            ],
+            options,
         })?;
-        let network = |shape, bytes| {
-            Network::read(shape, bytes).ok_or(Error::Failed("read the networks of its repair"))
-        };
-        let repair = Repair::new(
-            network(QUIET, &settings.band_repair)?,
-            network(NOISY, &settings.noise_repair)?,
-        );
+        let front = FrontEnd::new(&settings.band_repair, &settings.noise_repair)
+            .ok_or(Error::Failed("read the networks of its repair"))?;
         Ok(Self {
             decoder,
-            bands: MelBands::new(),
-            repair,
-            cepstra: Cepstra::new(),
-            normaliser: Normaliser::new(),
-            narrowband: false,
-            frames: Vec::new(),
+            front,
             told: String::new(),
             since_look: 0,
         })
@@ -150,33 +148,20 @@ impl Recogniser {
 
     /// Says what kind of sound the call brings.
     pub(super) fn set_narrowband(&mut self, narrowband: bool) {
-        self.narrowband = narrowband;
+        self.front.set_narrowband(narrowband);
     }
 
     /// Begins an utterance.
     pub(super) fn begin(&mut self) -> Result<(), Error> {
         self.told.clear();
         self.since_look = 0;
-        self.bands.reset();
-        self.repair.reset();
-        self.normaliser.begin();
+        self.front.begin();
         self.decoder.start()
     }
 
     /// Takes sound; returns the words so far when they are others than those returned before.
     pub(super) fn hear(&mut self, samples: &[i16]) -> Result<Option<String>, Error> {
-        self.frames.clear();
-        self.bands.push(samples, &mut self.frames);
-        for frame in &self.frames {
-            let frame = if self.narrowband {
-                self.repair.push(*frame)
-            } else {
-                Some(*frame)
-            };
-            if let Some(frame) = frame {
-                self.normaliser.push(self.cepstra.of(&frame));
-            }
-        }
+        self.front.hear(samples);
         self.decode(false)?;
         self.since_look += samples.len();
         if self.since_look < LOOK_EVERY {
@@ -193,22 +178,37 @@ impl Recogniser {
 
     /// Ends the utterance and returns its words.
     pub(super) fn end(&mut self) -> Result<String, Error> {
-        if self.narrowband {
-            for frame in self.repair.finish() {
-                self.normaliser.push(self.cepstra.of(&frame));
-            }
-        }
+        self.front.end();
         self.decode(true)?;
         self.decoder.end()?;
         Ok(self.decoder.hypothesis().0)
     }
 
     fn decode(&mut self, ended: bool) -> Result<(), Error> {
-        while let Some((frame, mean)) = self.normaliser.next(ended) {
+        while let Some((frame, mean)) = self.front.next(ended) {
             self.decoder.set_mean(&mean);
             self.decoder.process_cepstra(&mut [frame])?;
         }
         Ok(())
+    }
+}
+
+/// Returns whether the acoustic model in this folder of models can be adapted to telephones.
+///
+/// # Errors
+/// Why not.
+pub(super) fn adaptable(folder: &Path) -> Result<(), Unfit> {
+    let means = fs::read(folder.join("en-us/means")).map_err(|_| Unfit::OtherModel)?;
+    acoustic::adapted(&means, ADAPTATION).map(|_| ())
+}
+
+/// Returns a file of the adapted means, or nothing when the adaptation is not for the acoustic model in `folder`. Whoever
+/// starts the worker says so (`adaptable`).
+fn adapted(folder: &Path, adaptation: &[u8]) -> Result<Option<NamedTempFile>, Error> {
+    let means = fs::read(folder.join("means")).map_err(|_| Error::Model(folder.to_owned()))?;
+    match acoustic::adapted(&means, adaptation) {
+        Ok(means) => file_of(&means, ".means").map(Some),
+        Err(_) => Ok(None),
     }
 }
 
@@ -221,4 +221,83 @@ fn file_of(bytes: &[u8], suffix: &str) -> Result<NamedTempFile, Error> {
     file.write_all(bytes).map_err(failed)?;
     file.flush().map_err(failed)?;
     Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{DEFAULT_MODELS, Steps},
+        *,
+    };
+    use crate::{
+        bench::speech::{Conditions, Utterance, measure},
+        driver::clock,
+        provider::SttOptions,
+    };
+    use native::flite::Voice;
+
+    /// Returns what is heard of a sentence over a telephone with the models in this folder.
+    fn heard(models: &Path, settings: &Settings) -> String {
+        let said = Utterance::spoken(Voice::Slt, SENTENCE).unwrap();
+        let open = || {
+            let recogniser = Recogniser::load(models, settings).map_err(|e| e.to_string())?;
+            let telephone = SttOptions {
+                narrowband: true,
+                ..SttOptions::default()
+            };
+            Steps::here(recogniser, telephone)
+        };
+        let conditions = Conditions {
+            noise: None,
+            seed: 1,
+            threads: 1,
+            clock: clock::processor,
+        };
+        measure(&[said], &conditions, &open).unwrap()[0]
+            .heard
+            .text
+            .clone()
+    }
+
+    const SENTENCE: &str = "that was the third of june correct";
+
+    #[test]
+    fn the_adapted_model_hears_what_the_packages_own_mishears() {
+        let models = Path::new(DEFAULT_MODELS);
+        assert_eq!(adaptable(models), Ok(()));
+        assert_eq!(heard(models, &Settings::default()), SENTENCE);
+        let unadapted = Settings {
+            adaptation: Cow::Borrowed(&[]),
+            ..Settings::default()
+        };
+        assert_eq!(
+            heard(models, &unadapted),
+            "that would determine soon correct"
+        );
+    }
+
+    #[test]
+    fn another_model_is_used_as_it_is() {
+        // The package's own but for the last bits of one mean.
+        let folder = tempfile::tempdir().unwrap();
+        let package = Path::new(DEFAULT_MODELS);
+        let other = folder.path().join("en-us");
+        fs::create_dir(&other).unwrap();
+        for file in fs::read_dir(package.join("en-us")).unwrap() {
+            let file = file.unwrap();
+            std::os::unix::fs::symlink(file.path(), other.join(file.file_name())).unwrap();
+        }
+        let model = folder.path().join("en-us.lm.bin");
+        std::os::unix::fs::symlink(package.join("en-us.lm.bin"), model).unwrap();
+        let means = other.join("means");
+        let mut gaussians = acoustic::Gaussians::read(&fs::read(&means).unwrap()).unwrap();
+        gaussians.numbers[0] += 1e-3;
+        fs::remove_file(&means).unwrap();
+        fs::write(&means, gaussians.file()).unwrap();
+        assert_eq!(adaptable(folder.path()), Err(Unfit::OtherModel));
+        assert_eq!(
+            heard(folder.path(), &Settings::default()),
+            "that would determine soon correct"
+        );
+    }
 }

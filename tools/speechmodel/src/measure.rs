@@ -71,6 +71,9 @@ pub(crate) struct Options {
     /// Another repair of noisy lines
     #[arg(long)]
     noise_repair: Option<PathBuf>,
+    /// Another adaptation of the acoustic model; an empty file leaves the model as it is
+    #[arg(long)]
+    adaptation: Option<PathBuf>,
     /// Another share of the generic language model, 0 to 1
     #[arg(long)]
     generic_share: Option<f32>,
@@ -153,6 +156,9 @@ fn settings(options: &Options) -> Result<Settings, String> {
     }
     if let Some(path) = &options.noise_repair {
         settings.noise_repair = file(path)?;
+    }
+    if let Some(path) = &options.adaptation {
+        settings.adaptation = file(path)?;
     }
     if let Some(share) = options.generic_share {
         settings.generic_share = share;

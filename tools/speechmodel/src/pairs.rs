@@ -25,6 +25,8 @@ const SOFT: f32 = 9.0;
 const SOFT_EVERY: usize = 4;
 /// Silence before a sentence, as the gate gives it: 100 to 400 ms, in samples.
 const BEFORE: Range<usize> = 1_600..6_400;
+/// Silence after a sentence that is heard, until the flush: 200 ms, in samples.
+const AFTER: usize = 3_200;
 /// Of so many noisy lines, one is full of voices.
 const CROWDED: usize = 5;
 /// How loud a sentence is, in dBFS (`sound::level`).
@@ -59,13 +61,25 @@ impl Telephone {
 
     /// Returns the examples of one sentence, spoken at 16 kHz, for a network of this shape. `index` chooses the speed.
     pub(crate) fn examples(&mut self, spoken: &[i16], index: usize, shape: Shape) -> Vec<Example> {
+        let noisy = shape == NOISY;
+        let [spoken, heard] = self.called(spoken, index, noisy);
+        let mut pairs = pairs(&spoken, &heard, if noisy { SOFT_EVERY } else { usize::MAX });
+        for (inputs, outputs) in &mut pairs {
+            inputs.truncate(shape.inputs);
+            outputs.drain(..outputs.len() - shape.outputs);
+        }
+        pairs
+    }
+
+    /// Returns one sentence, spoken at 16 kHz, as it is said in a call, and the same with what is heard beside it on a
+    /// noisy line, before the telephone. `index` chooses the speed.
+    fn called(&mut self, spoken: &[i16], index: usize, noisy: bool) -> [Vec<i16>; 2] {
         let speed = SPEEDS[index % SPEEDS.len()];
         let played = (f64::from(sound::WIDEBAND) / speed / 100.0).round() as u32 * 100;
         let mut sentence = sound::resampled(spoken, sound::WIDEBAND, played);
         sound::level(&mut sentence);
         let mut spoken = vec![0; self.random.usize(BEFORE)];
         spoken.extend_from_slice(&sentence);
-        let noisy = shape == NOISY;
         // Rooms are never silent, and the logarithm of nothing teaches nothing.
         let room = self.between(if noisy { SILENT_ROOM } else { ROOM });
         Noise::new(room, self.random.u64(..)).add(&mut spoken);
@@ -77,12 +91,15 @@ impl Telephone {
         let gain = 10_f32.powf(self.between(-6.0..6.0) / 20.0);
         media::mix::scale(&mut spoken, gain);
         media::mix::scale(&mut heard, gain);
-        let mut pairs = pairs(&spoken, &heard, if noisy { SOFT_EVERY } else { usize::MAX });
-        for (inputs, outputs) in &mut pairs {
-            inputs.truncate(shape.inputs);
-            outputs.drain(..outputs.len() - shape.outputs);
-        }
-        pairs
+        [spoken, heard]
+    }
+
+    /// Returns one sentence, spoken at 16 kHz, as it comes out of a call's uplink. `index` chooses the speed.
+    pub(crate) fn heard(&mut self, spoken: &[i16], index: usize, noisy: bool) -> Vec<i16> {
+        let mut spoken = spoken.to_vec();
+        spoken.resize(spoken.len() + AFTER, 0);
+        let [_, heard] = self.called(&spoken, index, noisy);
+        telephone(&heard)
     }
 
     fn between(&mut self, range: Range<f32>) -> f32 {
