@@ -171,7 +171,8 @@ fn echo(c: &mut Criterion) {
         "echo/an echo along a known path",
         &pairs,
         |(sent, heard)| {
-            guard.hear(sent, heard);
+            guard.send(sent);
+            guard.hear(heard, 0);
             black_box(guard.judge(-30.0));
         },
     );
@@ -186,13 +187,15 @@ fn echo(c: &mut Criterion) {
         "echo/a voice while the agent talks",
         &pairs,
         |(sent, heard)| {
-            guard.hear(sent, heard);
+            guard.send(sent);
+            guard.hear(heard, 0);
             black_box(guard.judge(-30.0));
         },
     );
     let mut guard = EchoGuard::new();
     each(c, "echo/silence", &pairs, |(sent, heard)| {
-        guard.hear(sent, heard);
+        guard.send(sent);
+        guard.hear(heard, 0);
         guard.rest();
     });
 }
