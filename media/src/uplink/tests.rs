@@ -235,12 +235,12 @@ fn a_voice_on_top_of_an_echo_is_heard() {
     }
 }
 
+/// Something with the time of its tick.
+type Timed<T> = (Duration, T);
+
 /// Hears samples whose packets come 0 to 60 ms late while `agent` is sent; returns the edges, and the frames as they were played,
 /// with the time of the tick.
-fn unevenly(
-    heard: &[i16],
-    agent: &[i16],
-) -> (Vec<(Duration, Edge)>, Vec<(Duration, [i16; FRAME])>) {
+fn unevenly(heard: &[i16], agent: &[i16]) -> (Vec<Timed<Edge>>, Vec<Timed<[i16; FRAME]>>) {
     let (mut uplink, start) = (Uplink::new(UplinkConfig::new(Codec::Pcmu)), epoch());
     let mut random = fastrand::Rng::with_seed(4);
     let mut coming: Vec<(Duration, Packet)> = Vec::new();
