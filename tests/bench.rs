@@ -13,6 +13,9 @@ use agentphone::{
 use call::CallConfig;
 use media::impair::NetworkConfig;
 
+#[path = "bench/report.rs"]
+mod report;
+
 fn stage() -> Stage {
     let program = Path::new(env!("CARGO_BIN_EXE_agentphone"));
     Stage {
@@ -110,8 +113,9 @@ fn a_trial_is_played_with_true_times_and_always_the_same() {
 fn the_engine_adds_no_more_than_the_wait_for_a_frame() {
     let (stage, trial) = (stage(), trial(Duration::from_millis(600)));
     let measure = || {
-        let found = latency::measure(&stage, std::slice::from_ref(&trial), 1, || ());
-        found.expect("it can be played")
+        let trials = std::slice::from_ref(&trial);
+        let found = latency::measure(&stage, trials, 1, || (), |_, _| ());
+        found.expect("it can be played").0
     };
     let found = measure();
     // The hello and the one turn.

@@ -11,11 +11,7 @@
 //! - *lost* is speech that was never sent although the agent went on, *repeated* what was sent twice; both are found by
 //!   looking for the sound after a pause in the same speech, sent without any disturbance, sample by sample.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use call::Action;
 use serde::Serialize;
@@ -24,20 +20,27 @@ use super::{
     Trial,
     run::play_all,
     stage::{Played, Stage, StageError, samples},
-    stats::{Percentiles, share},
+    stats::as_maybe_ms,
     trial::Label,
     turns::index_of,
 };
 
+pub(crate) mod figures;
 mod splice;
 
-use splice::{Pause, Reference, Resumed, Since};
+pub use self::{
+    figures::{BargeIn, Figures},
+    splice::Resumed,
+};
+
+use self::splice::{Pause, Reference, Since};
 
 /// A silence of the agent this long or longer after it was paused is a stop, however natural; in samples: 40 ms.
 const STOPPED: usize = 320;
 
 /// What the sound over the agent's speech was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case", tag = "what", content = "kind")]
 pub enum What {
     /// The callee took the floor.
     Interruption,
@@ -48,7 +51,7 @@ pub enum What {
 }
 
 /// What happened in one trial.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outcome {
     /// Which trial.
     pub trial: String,
@@ -57,59 +60,32 @@ pub struct Outcome {
     /// Its line.
     pub line: &'static str,
     /// What was heard.
+    #[serde(flatten)]
     pub what: What,
+    /// How loud the agent's echo is, in dB; `None` without one.
+    pub echo: Option<f32>,
     /// From the first voiced sample to the agent's last; `None` when it did not stop, or was silent already.
+    #[serde(serialize_with = "as_maybe_ms")]
     pub stop: Option<Duration>,
     /// Whether the agent's speech ended there for good.
     pub ended: bool,
     /// How often it fell silent and went on.
     pub resumed: Vec<Resumed>,
     /// From the disturbance's end to the agent's first sound, when it went on.
+    #[serde(serialize_with = "as_maybe_ms")]
     pub resumption: Option<Duration>,
 }
 
-/// The figures.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct BargeIn {
-    /// From the callee's first voiced sample to the agent's last.
-    pub stop_ms: Percentiles,
-    /// The same by line.
-    pub stop_ms_by_line: BTreeMap<&'static str, Percentiles>,
-    /// How many true interruptions there were.
-    pub interruptions: usize,
-    /// Share of them that the agent talked through.
-    pub missed_share: Option<f64>,
-    /// The same by line.
-    pub missed_share_by_line: BTreeMap<&'static str, Option<f64>>,
-    /// Share of those noticed in which the agent spoke on in between.
-    pub talked_over_share: Option<f64>,
-    /// How many backchannels, coughs and other disturbances there were.
-    pub disturbances: usize,
-    /// Share of them that ended the agent's turn.
-    pub backchannel_ended_share: Option<f64>,
-    /// The same by kind.
-    pub ended_share_by_kind: BTreeMap<&'static str, Option<f64>>,
-    /// The same by line.
-    pub ended_share_by_line: BTreeMap<&'static str, Option<f64>>,
-    /// Share of disturbances that made the agent fall silent for a moment.
-    pub paused_share: Option<f64>,
-    /// From the end of a disturbance to the agent's first sound after it.
-    pub resumed_ms: Percentiles,
-    /// Speech that was never sent although the agent went on, of each time that it did.
-    pub lost_ms: Percentiles,
-    /// The most that was lost.
-    pub most_lost_ms: f64,
-    /// Speech that was sent twice.
-    pub repeated_ms: Percentiles,
-    /// Echo trials in which the agent's turn was over before its end.
-    pub echo_ended: usize,
-    /// How many echo trials there were.
-    pub echo_trials: usize,
-    /// Echo trials in which the agent fell silent for a moment.
-    pub echo_paused: usize,
+impl Outcome {
+    /// Whether the agent fell silent at all, for a moment or for good.
+    #[must_use]
+    pub fn paused(&self) -> bool {
+        self.ended || !self.resumed.is_empty()
+    }
 }
 
-/// Plays the trials and sums up. `done` hears of every trial; [`plays`] says how many there are.
+/// Plays the trials and sums up. `done` hears of every trial, [`plays`] says how many there are, and `look` sees each that
+/// was judged.
 ///
 /// # Errors
 /// When a trial cannot be played.
@@ -118,6 +94,7 @@ pub fn measure(
     trials: &[Trial],
     threads: usize,
     done: impl Fn() + Sync,
+    look: impl Fn(&Trial, &Played, &Outcome) + Sync,
 ) -> Result<(BargeIn, Vec<Outcome>), StageError> {
     let undisturbed = undisturbed(trials);
     let sounds = play_all(stage, &undisturbed, threads, &done, |_, played| {
@@ -126,8 +103,10 @@ pub fn measure(
     let texts = undisturbed.iter().map(|trial| trial.agent[0].clone());
     let references: HashMap<String, Reference> = texts.zip(sounds).collect();
     let outcomes = play_all(stage, trials, threads, &done, |trial, played| {
-        let speech = trial.agent.first().and_then(|text| references.get(text));
-        speech.map(|speech| judge(trial, played, speech))
+        let speech = references.get(trial.agent.first()?)?;
+        let outcome = judge(trial, played, speech);
+        look(trial, played, &outcome);
+        Some(outcome)
     })?;
     let outcomes: Vec<_> = outcomes.into_iter().flatten().collect();
     Ok((BargeIn::of(&outcomes), outcomes))
@@ -193,6 +172,7 @@ fn judge(trial: &Trial, played: &Played, speech: &Reference) -> Outcome {
         group: trial.group,
         line: trial.line,
         what: cue.map_or(What::Echo, |(what, ..)| what),
+        echo: trial.echo.map(|echo| echo.gain),
         stop,
         ended,
         resumed,
@@ -255,121 +235,4 @@ fn stop(played: &Played, pauses: &[(usize, Option<usize>)], from: Duration) -> O
     let from = index_of(played, from);
     let (silent, _) = pauses.iter().find(|(silent, _)| *silent >= from)?;
     Some(samples(silent - from))
-}
-
-impl BargeIn {
-    /// Sums up.
-    #[must_use]
-    pub fn of(outcomes: &[Outcome]) -> Self {
-        let of = |wanted: fn(&What) -> bool| -> Vec<&Outcome> {
-            outcomes
-                .iter()
-                .filter(|outcome| wanted(&outcome.what))
-                .collect()
-        };
-        let interruptions = of(|what| *what == What::Interruption);
-        let disturbances = of(|what| matches!(what, What::Disturbance(_)));
-        let echoes = of(|what| *what == What::Echo);
-        let noticed: Vec<_> = interruptions
-            .iter()
-            .filter(|outcome| outcome.ended)
-            .collect();
-        let talked_over = |outcome: &&&&Outcome| !outcome.resumed.is_empty();
-        let stops = |outcomes: &[&Outcome]| Percentiles::of(outcomes.iter().filter_map(|o| o.stop));
-        let ended = |outcomes: &[&Outcome]| {
-            share(outcomes.iter().filter(|o| o.ended).count(), outcomes.len())
-        };
-        let missed = |outcomes: &[&Outcome]| {
-            share(outcomes.iter().filter(|o| !o.ended).count(), outcomes.len())
-        };
-        let paused = |outcome: &&&Outcome| outcome.ended || !outcome.resumed.is_empty();
-        let resumed = || disturbances.iter().flat_map(|outcome| &outcome.resumed);
-        let kind = |outcome: &Outcome| match outcome.what {
-            What::Disturbance(kind) => kind,
-            What::Interruption | What::Echo => outcome.group,
-        };
-        Self {
-            stop_ms: stops(&interruptions),
-            stop_ms_by_line: by(&interruptions, |outcome| outcome.line, stops),
-            interruptions: interruptions.len(),
-            missed_share: missed(&interruptions),
-            missed_share_by_line: by(&interruptions, |outcome| outcome.line, missed),
-            talked_over_share: share(noticed.iter().filter(talked_over).count(), noticed.len()),
-            disturbances: disturbances.len(),
-            backchannel_ended_share: ended(&disturbances),
-            ended_share_by_kind: by(&disturbances, kind, ended),
-            ended_share_by_line: by(&disturbances, |outcome| outcome.line, ended),
-            paused_share: share(
-                disturbances.iter().filter(paused).count(),
-                disturbances.len(),
-            ),
-            resumed_ms: Percentiles::of(disturbances.iter().filter_map(|o| o.resumption)),
-            lost_ms: Percentiles::of(resumed().map(|resumed| resumed.lost)),
-            most_lost_ms: super::stats::ms(resumed().map(|r| r.lost).max().unwrap_or_default()),
-            repeated_ms: Percentiles::of(resumed().map(|resumed| resumed.repeated)),
-            echo_ended: echoes.iter().filter(|outcome| outcome.ended).count(),
-            echo_trials: echoes.len(),
-            echo_paused: echoes.iter().filter(paused).count(),
-        }
-    }
-}
-
-fn by<T>(
-    outcomes: &[&Outcome],
-    key: impl Fn(&Outcome) -> &'static str,
-    figure: impl Fn(&[&Outcome]) -> T,
-) -> BTreeMap<&'static str, T> {
-    let mut groups: BTreeMap<&'static str, Vec<&Outcome>> = BTreeMap::new();
-    for outcome in outcomes {
-        groups.entry(key(outcome)).or_default().push(outcome);
-    }
-    let figures = groups.into_iter().map(|(key, group)| (key, figure(&group)));
-    figures.collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn outcome(what: What, stop: u64, ended: bool) -> Outcome {
-        let resumed = Resumed {
-            lost: Duration::ZERO,
-            repeated: Duration::from_millis(40),
-        };
-        Outcome {
-            trial: "trial".into(),
-            group: "group",
-            line: "quiet",
-            what,
-            stop: (stop > 0).then(|| Duration::from_millis(stop)),
-            ended,
-            resumed: if ended { Vec::new() } else { vec![resumed] },
-            resumption: (!ended).then(|| Duration::from_millis(300)),
-        }
-    }
-
-    #[test]
-    fn figures_are_shares_of_what_they_are_about() {
-        let figures = BargeIn::of(&[
-            outcome(What::Interruption, 80, true),
-            outcome(What::Interruption, 120, true),
-            outcome(What::Interruption, 0, false),
-            outcome(What::Disturbance("cough"), 100, false),
-            outcome(What::Disturbance("cough"), 100, true),
-            outcome(What::Disturbance("door"), 100, false),
-            outcome(What::Disturbance("door"), 0, false),
-            outcome(What::Echo, 0, false),
-            outcome(What::Echo, 0, true),
-        ]);
-        assert_eq!(figures.stop_ms.p50, Some(80.0));
-        assert_eq!(figures.stop_ms.p95, Some(120.0));
-        assert_eq!(figures.missed_share, share(1, 3));
-        assert_eq!(figures.backchannel_ended_share, Some(0.25));
-        assert_eq!(figures.ended_share_by_kind["cough"], Some(0.5));
-        assert_eq!(figures.ended_share_by_kind["door"], Some(0.0));
-        assert_eq!((figures.echo_ended, figures.echo_trials), (1, 2));
-        assert_eq!(figures.resumed_ms.count, 3);
-        assert_eq!(figures.most_lost_ms, 0.0);
-        assert_eq!(figures.repeated_ms.p50, Some(40.0));
-    }
 }

@@ -14,7 +14,7 @@ use super::{
     Trial,
     run::play_each,
     stage::{Played, Stage, StageError},
-    stats::Percentiles,
+    stats::{Percentiles, as_ms},
     trial::Label,
 };
 use crate::provider::scripted::ScriptedSpeechToText;
@@ -34,7 +34,29 @@ pub struct Latency {
     pub wire_ms: Percentiles,
 }
 
-/// Runs the experiment. `done` hears of every trial that was played. The stage's recogniser is not used.
+/// What the engine added to one answer; the parts are defined as in [`Latency`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Answer {
+    /// Which trial.
+    pub trial: String,
+    /// All of it.
+    #[serde(rename = "engine_ms", serialize_with = "as_ms")]
+    pub engine: Duration,
+    /// To the final words.
+    #[serde(rename = "words_ms", serialize_with = "as_ms")]
+    pub words: Duration,
+    /// To the first text.
+    #[serde(rename = "first_token_ms", serialize_with = "as_ms")]
+    pub first_token: Duration,
+    /// To the first sound.
+    #[serde(rename = "first_sound_ms", serialize_with = "as_ms")]
+    pub first_sound: Duration,
+    /// To its first frame on the line.
+    #[serde(rename = "wire_ms", serialize_with = "as_ms")]
+    pub wire: Duration,
+}
+
+/// Runs the experiment. `done` hears of every trial that was played, and `look` sees it. The stage's recogniser is not used.
 ///
 /// # Errors
 /// When a trial cannot be played.
@@ -43,29 +65,48 @@ pub fn measure(
     trials: &[Trial],
     threads: usize,
     done: impl Fn() + Sync,
-) -> Result<Latency, StageError> {
+    look: impl Fn(&Trial, &Played) + Sync,
+) -> Result<(Latency, Vec<Answer>), StageError> {
     let answers = play_each(trials, threads, done, |trial| {
         let mut stage = stage.clone();
         stage.stt = Arc::new(ScriptedSpeechToText::new(said(trial)));
-        stage.play(trial).map(|played| of_answers(&played))
+        stage.play(trial).map(|played| {
+            look(trial, &played);
+            answers(trial, &played)
+        })
     })?;
     let answers: Vec<_> = answers.into_iter().flatten().collect();
-    let part = |part: fn(&call::Latency) -> Duration| Percentiles::of(answers.iter().map(part));
-    Ok(Latency {
-        engine_ms: part(|answer| answer.felt_silence.saturating_sub(answer.end_of_turn)),
-        words_ms: part(|answer| answer.words),
-        first_token_ms: part(|answer| answer.first_token),
-        first_sound_ms: part(|answer| answer.first_sound),
-        wire_ms: part(|answer| answer.wire),
-    })
+    Ok((Latency::of(&answers), answers))
 }
 
-fn of_answers(played: &Played) -> Vec<call::Latency> {
-    let latency = |(_, action): &(Duration, Action)| match action {
-        Action::Publish(Note::Latency(_, latency)) => Some(*latency),
+impl Latency {
+    /// Sums up.
+    #[must_use]
+    pub fn of(answers: &[Answer]) -> Self {
+        let part = |part: fn(&Answer) -> Duration| Percentiles::of(answers.iter().map(part));
+        Self {
+            engine_ms: part(|answer| answer.engine),
+            words_ms: part(|answer| answer.words),
+            first_token_ms: part(|answer| answer.first_token),
+            first_sound_ms: part(|answer| answer.first_sound),
+            wire_ms: part(|answer| answer.wire),
+        }
+    }
+}
+
+fn answers(trial: &Trial, played: &Played) -> Vec<Answer> {
+    let answer = |(_, action): &(Duration, Action)| match action {
+        Action::Publish(Note::Latency(_, found)) => Some(Answer {
+            trial: trial.id.clone(),
+            engine: found.felt_silence.saturating_sub(found.end_of_turn),
+            words: found.words,
+            first_token: found.first_token,
+            first_sound: found.first_sound,
+            wire: found.wire,
+        }),
         _ => None,
     };
-    played.log.actions.iter().filter_map(latency).collect()
+    played.log.actions.iter().filter_map(answer).collect()
 }
 
 /// What will be said on a trial, one text for each stretch of voice: the words of a turn, shared out evenly over its

@@ -5,6 +5,7 @@
 //! which the engine never sees. `docs/turn-taking.md` defines every figure.
 
 pub mod barge_in;
+pub mod bars;
 pub mod capacity;
 pub mod dialogue;
 pub mod end_of_turn;

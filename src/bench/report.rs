@@ -6,11 +6,15 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 mod html;
+mod notes;
 mod trace;
 
-pub use self::{html::Page, trace::Trace};
+pub use self::{
+    html::{Page, Trials},
+    trace::Trace,
+};
 
-use super::{end_of_turn::EndOfTurn, stats::Percentiles};
+use super::{bars::Bar, end_of_turn::EndOfTurn, stats::Percentiles};
 
 /// A run of the harness.
 #[derive(Debug, Clone, Serialize)]
@@ -25,6 +29,8 @@ pub struct Report {
     pub part: &'static str,
     /// The recordings.
     pub audio: Audio,
+    /// What the figures are held to.
+    pub bars: Vec<Bar>,
     /// When the engine takes its turn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end_of_turn: Option<EndOfTurn>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Percentiles of durations, in milliseconds with one decimal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -43,6 +43,19 @@ impl Percentiles {
 #[must_use]
 pub fn ms(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e4).round() / 10.0
+}
+
+/// Writes a duration as milliseconds.
+pub(super) fn as_ms<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_f64(ms(*value))
+}
+
+/// Writes a duration as milliseconds, if there is one.
+pub(super) fn as_maybe_ms<S: Serializer>(
+    value: &Option<Duration>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    value.map(ms).serialize(to)
 }
 
 /// A share with four decimals; `None` of nothing.

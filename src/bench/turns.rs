@@ -19,7 +19,7 @@ use serde::Serialize;
 use super::{
     PauseKind, Trial,
     stage::{Played, samples},
-    stats::{Percentiles, ms, share},
+    stats::{Percentiles, as_maybe_ms, as_ms, ms, share},
     trial::Label,
 };
 
@@ -62,14 +62,6 @@ pub struct TurnOutcome {
     /// From the true end to the agent's first sound on the wire, if it was silent at the end and spoke.
     #[serde(serialize_with = "as_maybe_ms")]
     pub felt: Option<Duration>,
-}
-
-fn as_ms<S: serde::Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_f64(ms(*value))
-}
-
-fn as_maybe_ms<S: serde::Serializer>(value: &Option<Duration>, to: S) -> Result<S::Ok, S::Error> {
-    value.map(ms).serialize(to)
 }
 
 /// A turn on the call's own time.
@@ -252,25 +244,28 @@ pub fn compare(engine: &[Point], fixed: &[Point]) -> Vec<Comparison> {
     (1..=10)
         .map(|percent| {
             let rate = f64::from(percent) / 100.0;
+            let delays = |curve| {
+                let delay = best(curve, rate)?.figures.delay_ms;
+                Some([delay.p50?, delay.p90?])
+            };
             Comparison {
                 cut_share: rate,
-                engine_ms: best(engine, rate),
-                fixed_ms: best(fixed, rate),
+                engine_ms: delays(engine),
+                fixed_ms: delays(fixed),
             }
         })
         .collect()
 }
 
-/// The delay of the fastest setting whose error rate is within `rate`.
-fn best(curve: &[Point], rate: f64) -> Option<[f64; 2]> {
+/// Returns the setting with the shortest median delay among those whose error rate is within `rate`.
+#[must_use]
+pub fn best(curve: &[Point], rate: f64) -> Option<&Point> {
     let within = curve
         .iter()
         .filter(|point| point.figures.cut_share.is_some_and(|share| share <= rate));
-    let delays = within.filter_map(|point| {
-        let delay = point.figures.delay_ms;
-        Some([delay.p50?, delay.p90?])
-    });
-    delays.min_by(|a, b| a[0].total_cmp(&b[0]))
+    let timed = within.filter_map(|point| Some((point, point.figures.delay_ms.p50?)));
+    let best = timed.min_by(|(_, a), (_, b)| a.total_cmp(b));
+    best.map(|(point, _)| point)
 }
 
 /// The silences of the curve of fixed silences.

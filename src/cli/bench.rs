@@ -2,30 +2,28 @@
 
 use std::{
     collections::BTreeMap,
-    io::{IsTerminal, stderr},
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     thread,
 };
 
 use call::CallConfig;
 use clap::{Args, Subcommand, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use self::{
+    show::{progress, turns},
+    traces::Traces,
+};
 use super::{Failure, say};
 use crate::{
     bench::{
-        Trial, barge_in, dialogue,
-        end_of_turn::{self, EndOfTurn},
-        examples, fit, latency,
+        Trial, barge_in, bars, dialogue, end_of_turn, examples, fit, latency,
         library::{Library, Part},
-        report::{Audio, Page, Report, Trace},
+        report::{Audio, Page, Report, Trace, Trials},
         run::play_all,
         speech,
-        stage::{Played, Stage},
-        stats::Percentiles,
-        turns::Figures,
+        stage::Stage,
     },
     config::Config,
     driver::clock,
@@ -36,6 +34,8 @@ use crate::{
 };
 
 mod capacity;
+mod show;
+mod traces;
 
 pub(super) use self::capacity::be_measured;
 
@@ -145,32 +145,25 @@ impl Options {
         let trials = self.trials(&library)?;
         let (stage, answers) = self.stage()?;
         let bar = progress("turns", end_of_turn::plays(&trials));
-        let traces = Mutex::new(BTreeMap::new());
-        let result = end_of_turn::measure(
+        let traces = Traces::new(self.html.is_some());
+        let found = end_of_turn::measure(
             &stage,
             &trials,
             self.threads(),
             &|| bar.inc(1),
-            &|trial: &Trial, played: &Played| {
-                if self.html.is_some() {
-                    let trace = Trace::of(trial, played);
-                    let mut traces = traces.lock().unwrap_or_else(PoisonError::into_inner);
-                    traces.insert(trial.id.clone(), trace);
-                }
-            },
+            &|trial, played| traces.keep(trial, played, true),
         )?;
         bar.finish_and_clear();
         self.keep(&answers)?;
-        show_turns(&result.end_of_turn, &result.felt_silence);
-        report.end_of_turn = Some(result.end_of_turn);
-        report.felt_silence_ms = Some(result.felt_silence);
-        let traces = traces.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let traces: Vec<_> = traces.into_values().collect();
-        self.write(&Page {
-            report: &report,
-            turns: &result.turns,
-            traces: &traces,
-        })
+        turns(&found.end_of_turn, &found.felt_silence);
+        report.bars = bars::known::end_of_turn(&found.end_of_turn);
+        report.end_of_turn = Some(found.end_of_turn);
+        report.felt_silence_ms = Some(found.felt_silence);
+        let trials = Trials {
+            turns: found.turns,
+            ..traces.into()
+        };
+        self.write(&report, &trials)
     }
 
     fn barge_in(&self, echoes: usize) -> Result<ExitCode, Failure> {
@@ -179,15 +172,26 @@ impl Options {
         let trials = self.on_line(trials)?;
         let (stage, answers) = self.stage()?;
         let bar = progress("barge-in", barge_in::plays(&trials));
-        let (found, _) = barge_in::measure(&stage, &trials, self.threads(), || bar.inc(1))?;
+        let traces = Traces::new(self.html.is_some());
+        let (found, outcomes) = barge_in::measure(
+            &stage,
+            &trials,
+            self.threads(),
+            || bar.inc(1),
+            |trial, played, outcome| {
+                let eventful = outcome.what != barge_in::What::Echo || outcome.paused();
+                traces.keep(trial, played, eventful);
+            },
+        )?;
         bar.finish_and_clear();
         self.keep(&answers)?;
-        self.show("barge_in", &found, &mut report)?;
-        self.write(&Page {
-            report: &report,
-            turns: &[],
-            traces: &[],
-        })
+        report.bars = bars::known::barge_in(&found);
+        self.show(bars::known::BARGE_IN, &found, &mut report)?;
+        let trials = Trials {
+            barge_in: outcomes,
+            ..traces.into()
+        };
+        self.write(&report, &trials)
     }
 
     fn speech(&self) -> Result<ExitCode, Failure> {
@@ -195,21 +199,29 @@ impl Options {
         let config = Config::load(None, std::iter::empty())?;
         let program = std::env::current_exe()?;
         let models = &config.stt.pocketsphinx.models;
-        let found = speech::run(
+        let bar = progress("speech", 1);
+        let (found, said) = speech::run(
             &library,
             self.part(),
             self.size,
             self.seed,
             &program,
             models,
+            &|begun, all| {
+                bar.set_length(all as u64);
+                bar.set_position(begun as u64);
+            },
         )
         .map_err(Failure::new)?;
-        self.show("speech", &found, &mut report)?;
-        self.write(&Page {
-            report: &report,
-            turns: &[],
-            traces: &[],
-        })
+        bar.finish_and_clear();
+        report.bars = bars::known::speech(&found);
+        self.show(bars::known::SPEECH, &found, &mut report)?;
+        let trials = Trials {
+            speech: said.iter().map(speech::Hearing::from).collect(),
+            traces: said.iter().map(Trace::of_said).collect(),
+            ..Trials::default()
+        };
+        self.write(&report, &trials)
     }
 
     fn latency(&self) -> Result<ExitCode, Failure> {
@@ -217,14 +229,22 @@ impl Options {
         let trials = self.trials(&library)?;
         let (stage, _) = self.stage()?;
         let bar = progress("latency", trials.len());
-        let found = latency::measure(&stage, &trials, self.threads(), || bar.inc(1))?;
+        let traces = Traces::new(self.html.is_some());
+        let (found, answers) = latency::measure(
+            &stage,
+            &trials,
+            self.threads(),
+            || bar.inc(1),
+            |trial, played| traces.keep(trial, played, true),
+        )?;
         bar.finish_and_clear();
-        self.show("latency", &found, &mut report)?;
-        self.write(&Page {
-            report: &report,
-            turns: &[],
-            traces: &[],
-        })
+        report.bars = bars::known::latency(&found);
+        self.show(bars::known::LATENCY, &found, &mut report)?;
+        let trials = Trials {
+            latency: answers,
+            ..traces.into()
+        };
+        self.write(&report, &trials)
     }
 
     /// Shows the figures of an experiment and puts them into the report.
@@ -333,6 +353,7 @@ impl Options {
                 recordings: library.recordings.len(),
                 folders: folders.iter().map(|f| f.display().to_string()).collect(),
             },
+            bars: Vec::new(),
             end_of_turn: None,
             felt_silence_ms: None,
             others: BTreeMap::new(),
@@ -363,15 +384,19 @@ impl Options {
         }
     }
 
-    fn write(&self, page: &Page<'_>) -> Result<ExitCode, Failure> {
+    /// Shows how far the run is from its bars, and writes what was asked for.
+    fn write(&self, report: &Report, trials: &Trials) -> Result<ExitCode, Failure> {
+        for line in bars::lines(&report.bars) {
+            say(&line);
+        }
         if let Some(file) = &self.json {
-            let mut text = serde_json::to_string_pretty(page.report)?;
+            let mut text = serde_json::to_string_pretty(report)?;
             text.push('\n');
             write_file(file, &text)?;
             say(&format!("figures: {}", file.display()));
         }
         if let Some(file) = &self.html {
-            write_file(file, &page.write()?)?;
+            write_file(file, &Page::new(report, trials).write()?)?;
             say(&format!("report: {}", file.display()));
         }
         Ok(ExitCode::SUCCESS)
@@ -381,78 +406,4 @@ impl Options {
 fn write_file(file: &Path, text: &str) -> Result<(), Failure> {
     std::fs::write(file, text)
         .map_err(|error| Failure::new(format!("{} cannot be written: {error}.", file.display())))
-}
-
-/// A bar on a terminal; nothing elsewhere.
-fn progress(what: &str, steps: usize) -> ProgressBar {
-    if !stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(steps as u64);
-    let style = ProgressStyle::with_template("{msg:10} {bar:40} {pos}/{len}, {eta} left");
-    if let Ok(style) = style {
-        bar.set_style(style);
-    }
-    bar.with_message(what.to_owned())
-}
-
-fn show_turns(found: &EndOfTurn, felt: &Percentiles) {
-    say("ends of turn                       turns pauses   cut  entity   p50   p90   p95 ms");
-    let line = |name: &str, figures: &Figures| {
-        say(&format!(
-            "  {name:32} {:5} {:6} {:>5} {:>7} {:>5} {:>5} {:>5}",
-            figures.turns,
-            figures.pauses,
-            percent(figures.cut_share),
-            percent(figures.entity_cut_share),
-            whole(figures.delay_ms.p50),
-            whole(figures.delay_ms.p90),
-            whole(figures.delay_ms.p95),
-        ));
-    };
-    line("all", &found.figures);
-    for (group, figures) in &found.by_group {
-        line(group, figures);
-    }
-    for point in &found.curve {
-        line(&format!("patience {}", point.setting), &point.figures);
-    }
-    for point in &found.fixed_silence {
-        line(
-            &format!("fixed silence {} ms", point.setting),
-            &point.figures,
-        );
-    }
-    for (kind, share) in &found.cut_by_pause {
-        say(&format!(
-            "  cut at pauses, {kind:20} {} of {}",
-            percent(share.share),
-            share.count
-        ));
-    }
-    say("delay p50/p90 at the same share of cut pauses: engine, best fixed silence");
-    for row in &found.compared {
-        let pair = |delays: Option<[f64; 2]>| {
-            delays.map_or("-".to_owned(), |[p50, p90]| format!("{p50:.0}/{p90:.0}"))
-        };
-        say(&format!(
-            "  {:>4}  {:>10}  {:>10}",
-            percent(Some(row.cut_share)),
-            pair(row.engine_ms),
-            pair(row.fixed_ms)
-        ));
-    }
-    say(&format!(
-        "felt silence, on the wire: p50 {} ms, p95 {} ms",
-        whole(felt.p50),
-        whole(felt.p95)
-    ));
-}
-
-fn percent(share: Option<f64>) -> String {
-    share.map_or("-".to_owned(), |share| format!("{:.1}%", share * 100.0))
-}
-
-fn whole(ms: Option<f64>) -> String {
-    ms.map_or("-".to_owned(), |ms| format!("{ms:.0}"))
 }

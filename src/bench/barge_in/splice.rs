@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use crate::bench::stage::samples;
+use serde::Serialize;
+
+use crate::bench::{stage::samples, stats::as_ms};
 
 /// What is compared: 100 ms …
 const PIECE: usize = 800;
@@ -27,11 +29,13 @@ pub(super) struct Reference {
 }
 
 /// A pause after which the agent went on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Resumed {
     /// Speech that was passed over.
+    #[serde(serialize_with = "as_ms")]
     pub lost: Duration,
     /// Speech that was sent twice.
+    #[serde(serialize_with = "as_ms")]
     pub repeated: Duration,
 }
 

@@ -148,3 +148,24 @@ fn what_is_heard_over_the_agent_is_labelled_and_echo_trials_have_nothing_else() 
     }
     assert_eq!(interruptions, 6);
 }
+
+#[test]
+fn no_word_of_the_agents_speeches_is_as_short_as_what_may_be_passed_over() {
+    let mut shortest = Duration::MAX;
+    for part in [Part::Tuning, Part::HeldOut] {
+        for text in texts::barge_in(texts::Role::Speech, part) {
+            let mut ends = Vec::new();
+            let listen = |piece: native::flite::Piece<'_>| {
+                ends = piece.token_ends;
+                native::flite::Next::More
+            };
+            Voice::Kal16.speak(text, listen).unwrap();
+            assert!(ends.len() > 10, "{text}");
+            let starts = std::iter::once(&Duration::ZERO).chain(&ends);
+            let lengths = ends.iter().zip(starts).map(|(end, start)| *end - *start);
+            shortest = shortest.min(lengths.min().unwrap());
+        }
+    }
+    let bound = Duration::from_secs_f64(crate::bench::bars::known::NO_WORD / 1000.0);
+    assert!(shortest > bound, "a word lasts {shortest:?}");
+}

@@ -5,12 +5,18 @@ use std::time::Duration;
 use call::{Action, Event, Speaker, VoiceEvent, WordsEvent};
 use serde::Serialize;
 
-use crate::bench::{Label, Trial, stage::Played};
+use crate::bench::{
+    Label, Trial,
+    speech::{Partial, Said},
+    stage::Played,
+};
 
-/// Samples of one value of an envelope: 10 ms.
+/// Samples of one letter of an envelope: 10 ms.
 const STEP: usize = 80;
+/// The letters of an envelope, from silent to loud; the page has the same.
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Everything that a timeline shows. Times are milliseconds from the start of the call.
+/// Everything that a timeline shows. Times are milliseconds from the start of the call, or of the utterance.
 #[derive(Debug, Clone, Serialize)]
 pub struct Trace {
     /// The trial.
@@ -19,10 +25,11 @@ pub struct Trace {
     pub line: &'static str,
     /// The time of the first value of the envelopes.
     pub start: u64,
-    /// The peaks of every 10 ms of the agent's sound as it left, 0 to 99 on a scale of decibels.
-    pub agent: Vec<u8>,
+    /// The peaks of every 10 ms of the agent's sound as it left: a letter each, 64 steps. A trial
+    /// of twenty seconds is 4 KB so, and a thousand of them a file that a browser opens.
+    pub agent: String,
     /// The same of the callee's as it was heard.
-    pub callee: Vec<u8>,
+    pub callee: String,
     /// What is true: name, from, to.
     pub labels: Vec<(String, u64, u64)>,
     /// Stretches that the engine took for voice: from, to.
@@ -46,20 +53,43 @@ impl Trace {
             events: events(played),
         }
     }
+
+    /// Takes the trace of an utterance that was only heard.
+    #[must_use]
+    pub fn of_said(said: &Said) -> Self {
+        let heard = &said.measured.heard;
+        let length = ms(crate::bench::stage::samples(said.utterance.sound.len()));
+        let partial = |partial: &Partial| (ms(partial.at), "partial", partial.text.clone());
+        let mut events: Vec<_> = heard.partials.iter().map(partial).collect();
+        // What repeats the words before it says nothing new.
+        events.dedup_by(|next, before| next.2 == before.2);
+        let last = events.last().map_or(0, |(at, ..)| *at).max(length);
+        events.push((last, "final", heard.text.clone()));
+        Self {
+            id: said.trial.clone(),
+            line: "µ-law",
+            start: 0,
+            agent: String::new(),
+            callee: envelope(&said.utterance.sound),
+            labels: vec![(format!("said: {}", said.utterance.text), 0, length)],
+            voice: Vec::new(),
+            events,
+        }
+    }
 }
 
 fn ms(at: Duration) -> u64 {
     at.as_millis() as u64
 }
 
-/// Peaks in decibels: 0 is -60 dB of full scale and below, 99 is full scale.
-fn envelope(samples: &[i16]) -> Vec<u8> {
-    let peak = |piece: &[i16]| {
+/// Square roots of peaks, so that faint sound is seen beside loud: the first letter is silence, the last full scale.
+fn envelope(samples: &[i16]) -> String {
+    let letter = |piece: &[i16]| {
         let peak = piece.iter().map(|sample| sample.unsigned_abs()).max();
-        let decibels = 20.0 * (f32::from(peak.unwrap_or(0).max(1)) / 32_768.0).log10();
-        ((decibels + 60.0) / 60.0 * 99.0).clamp(0.0, 99.0) as u8
+        let height = (f32::from(peak.unwrap_or(0)) / 32_768.0).sqrt();
+        char::from(LETTERS[(height * 63.0).round() as usize])
     };
-    samples.chunks(STEP).map(peak).collect()
+    samples.chunks(STEP).map(letter).collect()
 }
 
 fn labels(trial: &Trial, played: &Played) -> Vec<(String, u64, u64)> {
@@ -85,7 +115,7 @@ fn labels(trial: &Trial, played: &Played) -> Vec<(String, u64, u64)> {
                 }
             }
             Label::Interruption { text, voiced } => add(&format!("interruption: {text}"), voiced),
-            Label::Disturbance { kind, voiced } => add(kind, voiced),
+            Label::Disturbance { kind, voiced } => add(&format!("disturbance: {kind}"), voiced),
             Label::Prelude => add("hello", &(0..cue.sound.len())),
         }
     }
@@ -136,4 +166,18 @@ fn events(played: &Played) -> Vec<(u64, &'static str, String)> {
     }
     events.sort_by_key(|(at, _, _)| *at);
     events
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_goes_from_silent_to_loud() {
+        assert_eq!(envelope(&[]), "");
+        assert_eq!(envelope(&[0; 80]), "A");
+        // A quarter of full scale is drawn half as high.
+        let steps = [vec![i16::MIN; 80], vec![8192; 80], vec![-1; 40]].concat();
+        assert_eq!(envelope(&steps), "_gA");
+    }
 }

@@ -1,17 +1,27 @@
 //! `speech` of a report: what every recogniser that can be used here makes of every set of speech.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use native::flite::Voice;
 use serde::Serialize;
 
-use super::{Conditions, Measured, Summary, Utterance, measure};
+use super::{Conditions, Measured, Summary, Utterance, calls, measure, score};
 use crate::{
-    bench::library::{Kind, Library, Part},
+    bench::{
+        library::{Kind, Library, Part, Recording},
+        stats::{Percentiles, ms},
+    },
     driver::clock,
     provider::{SttOptions, pocketsphinx::Steps},
 };
 
+/// The recogniser that comes with the program, as a report names it.
+pub const EMBEDDED: &str = "pocketsphinx";
 /// Sentences of callees that were kept from whoever wrote the grammar.
 const HELD_OUT: &str = include_str!("../../../fixtures/speech/held-out.txt");
 
@@ -19,11 +29,13 @@ const HELD_OUT: &str = include_str!("../../../fixtures/speech/held-out.txt");
 #[derive(Debug, Clone, Serialize)]
 pub struct Speech {
     /// Over all sets.
+    #[serde(flatten)]
     pub total: Figures,
-    /// By set: `phone` for sentences of business calls, spoken by Flite's voices; `recordings` for real ones.
+    /// By set: `phone` for sentences of business calls and `independent` for the sentences of recordings, both spoken by
+    /// Flite's voices; `recordings` for the recordings themselves.
     pub sets: BTreeMap<&'static str, Figures>,
-    /// Words misheard by speaker.
-    pub speakers: BTreeMap<String, f64>,
+    /// By speaker.
+    pub speakers: BTreeMap<String, Figures>,
 }
 
 /// Figures of one recogniser on one set.
@@ -36,20 +48,69 @@ pub struct Figures {
     /// Utterances.
     pub utterances: usize,
     /// From the end of a word to the partial that has it, in the time of the sound and the real time of computing.
-    pub partial_ms: P50,
+    pub partial_ms: Percentiles,
     /// From a flush to its words, in the real time of computing; unlike the words no two machines agree on it.
-    pub final_ms: P50,
+    pub final_ms: Percentiles,
 }
 
-/// A median of times in which computing was measured in real time.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct P50 {
-    /// In milliseconds; nothing when there was nothing to measure.
-    pub p50: Option<f64>,
+/// One utterance and what came of it.
+#[derive(Debug, Clone)]
+pub struct Said {
+    /// Its name in reports.
+    pub trial: String,
+    /// Which recogniser heard it.
+    pub recogniser: &'static str,
+    /// The set that it belongs to.
+    pub set: &'static str,
+    /// What was said.
+    pub utterance: Utterance,
+    /// What was heard.
+    pub measured: Measured,
 }
 
-/// Measures every recogniser that is available, by its name. `size` is how many sentences each voice speaks and how many
-/// recordings of the part are heard at most.
+/// What a report tells of one utterance.
+#[derive(Debug, Clone, Serialize)]
+pub struct Hearing {
+    /// Its name.
+    pub trial: String,
+    /// Which recogniser heard it.
+    pub recogniser: &'static str,
+    /// The set that it belongs to.
+    pub set: &'static str,
+    /// Who says it.
+    pub speaker: String,
+    /// What was heard, as it came.
+    pub heard: String,
+    /// Word by word what was said and heard.
+    pub aligned: Vec<(Option<String>, Option<String>)>,
+    /// Words said.
+    pub words: usize,
+    /// Words misheard, missed or made up.
+    pub faults: usize,
+    /// What each flush cost.
+    pub final_ms: Vec<f64>,
+}
+
+impl From<&Said> for Hearing {
+    fn from(said: &Said) -> Self {
+        let Measured { heard, score } = &said.measured;
+        Self {
+            trial: said.trial.clone(),
+            recogniser: said.recogniser,
+            set: said.set,
+            speaker: said.utterance.speaker.clone(),
+            heard: heard.text.clone(),
+            aligned: score::aligned(&said.utterance.text, &heard.text),
+            words: score.words,
+            faults: score.faults(),
+            final_ms: heard.finals.iter().copied().map(ms).collect(),
+        }
+    }
+}
+
+/// Measures every recogniser that is available, by its name, and gives every utterance beside. `size` is how many sentences
+/// of each set each voice speaks, and how many recordings of the part are heard at most. `tell` hears how many calls were
+/// begun, and of how many.
 ///
 /// # Errors
 /// A sentence that says which recogniser failed and why.
@@ -60,8 +121,9 @@ pub fn run(
     seed: u64,
     program: &Path,
     models: &Path,
-) -> Result<BTreeMap<&'static str, Speech>, String> {
-    let utterances = utterances(library, part, size)?;
+    tell: &(dyn Fn(usize, usize) + Sync),
+) -> Result<(BTreeMap<&'static str, Speech>, Vec<Said>), String> {
+    let (utterances, sets) = utterances(library, part, size)?;
     let conditions = Conditions {
         noise: None,
         seed,
@@ -69,7 +131,9 @@ pub fn run(
         threads: 1,
         clock: real_time,
     };
+    let (begun, all) = (AtomicUsize::new(0), calls(&utterances).len());
     let open = || {
+        tell(begun.fetch_add(1, Ordering::Relaxed), all);
         let telephone = SttOptions {
             narrowband: true,
             ..SttOptions::default()
@@ -77,49 +141,99 @@ pub fn run(
         Steps::worker(program, models, telephone)
     };
     let measured = measure(&utterances, &conditions, &open)?;
-    Ok(BTreeMap::from([(
-        "pocketsphinx",
-        Speech::of(&utterances, &measured),
-    )]))
+    let speech = Speech::of(&utterances, &measured, &sets);
+    let mut said = Vec::new();
+    for (set, range) in sets {
+        let of = utterances[range.clone()].iter().zip(&measured[range]);
+        said.extend(of.enumerate().map(|(index, (utterance, measured))| Said {
+            trial: format!("{set} {index:03}"),
+            recogniser: EMBEDDED,
+            set,
+            utterance: utterance.clone(),
+            measured: measured.clone(),
+        }));
+    }
+    Ok((BTreeMap::from([(EMBEDDED, speech)]), said))
 }
 
-fn utterances(library: &Library, part: Part, size: usize) -> Result<Vec<Utterance>, String> {
-    let lines: Vec<&str> = HELD_OUT
+/// Which utterances a set is.
+type Sets = Vec<(&'static str, Range<usize>)>;
+
+fn utterances(
+    library: &Library,
+    part: Part,
+    size: usize,
+) -> Result<(Vec<Utterance>, Sets), String> {
+    let ours = HELD_OUT
         .lines()
-        .filter(|line| !line.starts_with('#') && Part::of(line) == part)
-        .take(size)
-        .collect();
-    let mut utterances = Vec::new();
-    for voice in Voice::ALL {
-        for line in &lines {
-            utterances.push(Utterance::spoken(voice, line)?);
+        .filter(|line| !line.starts_with('#') && Part::of(line) == part);
+    let speech = |r: &&Recording| r.kind == Kind::Speech && !r.transcript.is_empty();
+    let recordings = by_voices(library.part(part).filter(speech));
+    let theirs = recordings
+        .iter()
+        .filter(|recording| recording.is_sentence())
+        .map(|recording| recording.transcript.as_str());
+    let (mut utterances, mut sets) = (Vec::new(), Sets::new());
+    let mut spoken = |set, lines: Vec<&str>| {
+        let from = utterances.len();
+        for voice in Voice::ALL {
+            for line in &lines {
+                utterances.push(Utterance::spoken(voice, line)?);
+            }
         }
-    }
-    let recordings = library
-        .part(part)
-        .filter(|r| r.kind == Kind::Speech && !r.transcript.is_empty());
-    utterances.extend(recordings.take(size).map(Utterance::recorded));
-    Ok(utterances)
+        sets.push((set, from..utterances.len()));
+        Ok::<_, String>(())
+    };
+    spoken("phone", ours.take(size).collect())?;
+    spoken("independent", theirs.take(size).collect())?;
+    let from = utterances.len();
+    let mut recordings: Vec<_> = recordings.iter().take(size).collect();
+    // What one voice says is heard in one call.
+    recordings.sort_by(|one, other| one.voice.cmp(&other.voice));
+    utterances.extend(recordings.into_iter().map(|one| Utterance::recorded(one)));
+    sets.push(("recordings", from..utterances.len()));
+    sets.retain(|(_, range)| !range.is_empty());
+    Ok((utterances, sets))
+}
+
+/// The first of every voice, then the second of every voice, and so on: so that a few are not all of one voice.
+fn by_voices<'a>(recordings: impl Iterator<Item = &'a Recording>) -> Vec<&'a Recording> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut found: Vec<_> = recordings
+        .map(|recording| {
+            let count = counts.entry(&recording.voice).or_default();
+            *count += 1;
+            (*count, recording)
+        })
+        .collect();
+    found.sort_by_key(|(count, _)| *count);
+    found.into_iter().map(|(_, recording)| recording).collect()
 }
 
 impl Speech {
-    fn of(utterances: &[Utterance], measured: &[Measured]) -> Self {
-        let of = |chosen: &dyn Fn(&Utterance) -> bool| Summary::of(utterances, measured, chosen);
-        let phone = of(&|u| !u.ends.is_empty());
-        let recordings = of(&|u| u.ends.is_empty());
+    fn of(
+        utterances: &[Utterance],
+        measured: &[Measured],
+        sets: &[(&'static str, Range<usize>)],
+    ) -> Self {
+        let all = |chosen: &dyn Fn(&Utterance) -> bool| {
+            Figures::of(&Summary::of(utterances, measured, chosen))
+        };
+        let set = |(name, range): &(_, Range<usize>)| {
+            let (utterances, measured) = (&utterances[range.clone()], &measured[range.clone()]);
+            let summary = Summary::of(utterances, measured, |_| true);
+            (*name, Figures::of(&summary))
+        };
+        let speaker = |utterance: &Utterance| {
+            let speaker = &utterance.speaker;
+            (speaker.clone(), all(&|other| other.speaker == *speaker))
+        };
         Self {
-            total: Figures::of(&of(&|_| true)),
-            sets: [("phone", phone), ("recordings", recordings)]
-                .into_iter()
-                .filter(|(_, summary)| summary.score.utterances > 0)
-                .map(|(name, summary)| (name, Figures::of(&summary)))
-                .collect(),
+            total: all(&|_| true),
+            sets: sets.iter().map(set).collect(),
             speakers: utterances
-                .iter()
-                .map(|u| {
-                    let summary = of(&|other| other.speaker == u.speaker);
-                    (u.speaker.clone(), rounded(summary.score.rate()))
-                })
+                .chunk_by(|one, next| one.speaker == next.speaker)
+                .map(|of_one| speaker(&of_one[0]))
                 .collect(),
         }
     }
@@ -131,12 +245,8 @@ impl Figures {
             wer: rounded(summary.score.rate()),
             words: summary.score.words,
             utterances: summary.score.utterances,
-            partial_ms: P50 {
-                p50: summary.partial_ms.p50,
-            },
-            final_ms: P50 {
-                p50: summary.final_ms.p50,
-            },
+            partial_ms: summary.partial_ms,
+            final_ms: summary.final_ms,
         }
     }
 }

@@ -24,7 +24,7 @@ pub mod sound;
 
 pub use self::{
     call::{Heard, HeardCall, Partial},
-    figures::{Speech, run},
+    figures::{EMBEDDED, Figures, Hearing, Said, Speech, run},
     score::{Score, words},
     sound::Utterance,
 };
@@ -67,10 +67,7 @@ pub fn measure(
     conditions: &Conditions,
     open: &(dyn Fn() -> Result<Steps, String> + Sync),
 ) -> Result<Vec<Measured>, String> {
-    let calls: Vec<&[Utterance]> = utterances
-        .chunk_by(|one, next| one.speaker == next.speaker)
-        .flat_map(|speaker| speaker.chunks(IN_A_CALL))
-        .collect();
+    let calls = calls(utterances);
     let results: Mutex<Vec<Option<Call>>> = Mutex::new(calls.iter().map(|_| None).collect());
     let next = AtomicUsize::new(0);
     let work = || {
@@ -89,6 +86,14 @@ pub fn measure(
     let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     let calls: Vec<Vec<Measured>> = results.into_iter().flatten().collect::<Result<_, _>>()?;
     Ok(calls.into_iter().flatten().collect())
+}
+
+/// The utterances of each call.
+fn calls(utterances: &[Utterance]) -> Vec<&[Utterance]> {
+    utterances
+        .chunk_by(|one, next| one.speaker == next.speaker)
+        .flat_map(|speaker| speaker.chunks(IN_A_CALL))
+        .collect()
 }
 
 fn hear(utterances: &[Utterance], steps: Steps, conditions: &Conditions, index: usize) -> Call {

@@ -78,6 +78,43 @@ impl AddAssign for Score {
     }
 }
 
+/// Says word by word what was said and what was heard in its place, with as few faults as possible; `None` where nothing
+/// was.
+#[must_use]
+pub(super) fn aligned(said: &str, heard: &str) -> Vec<(Option<String>, Option<String>)> {
+    let (said, heard) = (words(said), words(heard));
+    // Faults of the best alignment of what is left of both.
+    let mut faults = vec![vec![0_usize; heard.len() + 1]; said.len() + 1];
+    for i in (0..=said.len()).rev() {
+        for j in (0..=heard.len()).rev() {
+            faults[i][j] = match (said.get(i), heard.get(j)) {
+                (Some(word), Some(other)) => (faults[i + 1][j + 1] + usize::from(word != other))
+                    .min(faults[i + 1][j] + 1)
+                    .min(faults[i][j + 1] + 1),
+                (Some(_), None) => faults[i + 1][j] + 1,
+                (None, Some(_)) => faults[i][j + 1] + 1,
+                (None, None) => 0,
+            };
+        }
+    }
+    let (mut i, mut j) = (0, 0);
+    let mut places = Vec::new();
+    while i < said.len() || j < heard.len() {
+        let both = i < said.len() && j < heard.len();
+        if both && faults[i][j] == faults[i + 1][j + 1] + usize::from(said[i] != heard[j]) {
+            places.push((Some(said[i].clone()), Some(heard[j].clone())));
+            (i, j) = (i + 1, j + 1);
+        } else if i < said.len() && faults[i][j] == faults[i + 1][j] + 1 {
+            places.push((Some(said[i].clone()), None));
+            i += 1;
+        } else {
+            places.push((None, Some(heard[j].clone())));
+            j += 1;
+        }
+    }
+    places
+}
+
 /// Returns the words that are compared: lower case, without punctuation. Spellings that sound alike and that nobody
 /// would call a fault are made equal: `p.` and `p`, `o'clock` and `oclock`, `check-in` and `check in`, `mr` and `mister`.
 #[must_use]
@@ -118,6 +155,30 @@ mod tests {
         assert_eq!(faults("a table for two", "a table for for two"), [0, 0, 1]);
         assert_eq!(faults("a table for two", ""), [0, 4, 0]);
         assert_eq!(faults("", "nonsense here"), [0, 0, 2]);
+    }
+
+    #[test]
+    fn words_are_put_beside_what_was_heard_for_them() {
+        let line = |said, heard| -> String {
+            let shown = |word: &Option<String>| word.clone().unwrap_or("-".into());
+            let places = aligned(said, heard);
+            let places = places.iter().map(|(a, b)| shown(a) + "/" + &shown(b));
+            places.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            line("A table for two.", "a cable for"),
+            "a/a table/cable for/for two/-"
+        );
+        assert_eq!(line("", "up up"), "-/up -/up");
+        // As many faults as are counted.
+        for (said, heard) in [("a b c d", "b x d e f"), ("one two", "two one"), ("a", "")] {
+            let faults = aligned(said, heard).iter().filter(|(a, b)| a != b).count();
+            assert_eq!(
+                faults,
+                Score::of(said, heard).faults(),
+                "{said:?} {heard:?}"
+            );
+        }
     }
 
     #[test]
