@@ -45,7 +45,7 @@ fn an_interruption_stops_the_agent_and_a_cough_and_its_echo_do_not() {
     let trials = trials();
     assert_eq!(trials.len(), 3);
     let (figures, outcomes) =
-        barge_in::measure(&stage, &trials, 2, || ()).expect("they can be played");
+        barge_in::measure(&stage, &trials, 2, || (), |_, _, _| ()).expect("they can be played");
     for outcome in &outcomes {
         let interrupts = outcome.what == What::Interruption;
         assert_eq!(outcome.ended, interrupts, "{outcome:?}");

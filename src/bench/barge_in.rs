@@ -67,21 +67,15 @@ pub struct Outcome {
     /// From the first voiced sample to the agent's last; `None` when it did not stop, or was silent already.
     #[serde(serialize_with = "as_maybe_ms")]
     pub stop: Option<Duration>,
-    /// Whether the agent's speech ended there for good.
+    /// Whether the agent fell silent at all, for a moment or for good.
+    pub paused: bool,
+    /// Whether its speech ended there for good.
     pub ended: bool,
-    /// How often it fell silent and went on.
+    /// How often it fell silent and went on, where what was lost and repeated can be told.
     pub resumed: Vec<Resumed>,
     /// From the disturbance's end to the agent's first sound, when it went on.
     #[serde(serialize_with = "as_maybe_ms")]
     pub resumption: Option<Duration>,
-}
-
-impl Outcome {
-    /// Whether the agent fell silent at all, for a moment or for good.
-    #[must_use]
-    pub fn paused(&self) -> bool {
-        self.ended || !self.resumed.is_empty()
-    }
 }
 
 /// Plays the trials and sums up. `done` hears of every trial, [`plays`] says how many there are, and `look` sees each that
@@ -174,6 +168,7 @@ fn judge(trial: &Trial, played: &Played, speech: &Reference) -> Outcome {
         what: cue.map_or(What::Echo, |(what, ..)| what),
         echo: trial.echo.map(|echo| echo.gain),
         stop,
+        paused: ended || !pauses.is_empty(),
         ended,
         resumed,
         resumption,

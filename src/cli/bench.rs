@@ -179,7 +179,7 @@ impl Options {
             self.threads(),
             || bar.inc(1),
             |trial, played, outcome| {
-                let eventful = outcome.what != barge_in::What::Echo || outcome.paused();
+                let eventful = outcome.what != barge_in::What::Echo || outcome.paused;
                 traces.keep(trial, played, eventful);
             },
         )?;

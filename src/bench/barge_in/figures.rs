@@ -105,7 +105,10 @@ impl Figures {
                 count(&disturbances, |outcome| outcome.ended),
                 disturbances.len(),
             ),
-            paused_share: share(count(&disturbances, Outcome::paused), disturbances.len()),
+            paused_share: share(
+                count(&disturbances, |outcome| outcome.paused),
+                disturbances.len(),
+            ),
             resumed_ms: Percentiles::of(resumptions()),
             most_resumed_ms: longest(&mut resumptions()),
             lost_ms: Percentiles::of(resumed().map(|resumed| resumed.lost)),
@@ -113,7 +116,7 @@ impl Figures {
             repeated_ms: Percentiles::of(resumed().map(|resumed| resumed.repeated)),
             echo_trials: echoes.len(),
             echo_ended: count(&echoes, |outcome| outcome.ended),
-            echo_paused: count(&echoes, Outcome::paused),
+            echo_paused: count(&echoes, |outcome| outcome.paused),
         }
     }
 }
@@ -135,6 +138,7 @@ pub(crate) mod tests {
             what,
             echo: (what == What::Echo).then_some(-20.0),
             stop: (stop > 0).then(|| Duration::from_millis(stop)),
+            paused: ended || stop > 0,
             ended,
             resumed: if ended { Vec::new() } else { vec![resumed] },
             resumption: (!ended).then(|| Duration::from_millis(300)),
@@ -162,7 +166,11 @@ pub(crate) mod tests {
         assert_eq!(all.missed_share, share(1, 3));
         assert_eq!(all.talked_over_share, Some(0.0));
         assert_eq!(all.backchannel_ended_share, Some(0.25));
-        assert_eq!((all.echo_ended, all.echo_trials), (1, 2));
+        assert_eq!(
+            (all.echo_paused, all.echo_ended, all.echo_trials),
+            (1, 1, 2)
+        );
+        assert_eq!(all.paused_share, Some(0.75));
         assert_eq!(all.resumed_ms.count, 3);
         assert_eq!(all.most_resumed_ms, Some(300.0));
         assert_eq!(all.most_lost_ms, Some(10.0));

@@ -130,7 +130,7 @@ pub fn barge_in(found: &BargeIn) -> Vec<Bar> {
             figures.most_lost_ms,
         )
         .of(figures.lost_ms.count)
-        .noted("shorter than every word of the agent's speeches, so that none is skipped"),
+        .noted("every word of the agent's speeches is longer, so that none is skipped"),
         if few {
             echo.undecided("the bar is about 1,000 trials: --echoes 1000")
         } else {

@@ -54,7 +54,7 @@ if (R.barge_in) {
   histogram({ values: disturbed.flatMap(o => o.resumed.map(r => r.repeated)), step: 5, max: 150, x: "repeated, ms", caption: "Speech that was sent twice." });
   part("The agent's own echo");
   const echoes = N.barge_in.filter(o => o.what === "echo");
-  const echoRow = (name, chosen) => [name, chosen.length, chosen.filter(o => o.ended || o.resumed.length).length, chosen.filter(o => o.ended).length];
+  const echoRow = (name, chosen) => [name, chosen.length, chosen.filter(o => o.paused).length, chosen.filter(o => o.ended).length];
   const levels = [[-10, -20], [-20, -30], [-30, -41]].map(([loud, faint]) => echoRow(`${loud} to ${Math.max(faint, -40)} dB`, echoes.filter(o => o.echo <= loud && o.echo > faint)));
   const lines = [...new Set(echoes.map(o => o.line))].sort().map(line => echoRow(`line: ${line}`, echoes.filter(o => o.line === line)));
   table(["", "trials", "paused", "ended"], [echoRow("all", echoes), ...levels, ...lines].filter(row => row[1] > 0 || row[0] === "all"), { strong: true });

@@ -24,7 +24,7 @@ function ofTurns(trace, turns) {
 }
 function ofBargeIn(trace, o) {
   const over = trace.labels.find(([name]) => name.startsWith("interruption") || name.startsWith("disturbance"));
-  const [taken, quiet] = [o.what === "interruption", !o.ended && !o.resumed.length];
+  const [taken, quiet] = [o.what === "interruption", !o.paused];
   const sound = taken ? "An interruption" : o.what === "echo" ? `Nothing but the agent's own echo at ${tenth(o.echo)} dB` : `A disturbance (${o.kind})`;
   const lost = Math.max(0, ...o.resumed.map(r => r.lost));
   const state = taken
