@@ -58,9 +58,12 @@ fn an_interruption_stops_the_agent_and_a_cough_and_its_echo_do_not() {
             assert!(resumed.repeated <= Duration::from_millis(50), "{outcome:?}");
         }
     }
-    assert_eq!(figures.missed_share, Some(0.0));
-    assert_eq!(figures.backchannel_ended_share, Some(0.0));
-    assert_eq!((figures.echo_ended, figures.echo_trials), (0, 1));
+    assert_eq!(figures.figures.missed_share, Some(0.0));
+    assert_eq!(figures.figures.backchannel_ended_share, Some(0.0));
+    assert_eq!(
+        (figures.figures.echo_ended, figures.figures.echo_trials),
+        (0, 1)
+    );
 }
 
 #[test]

@@ -86,7 +86,10 @@ fn everything() -> (Report, Trials) {
     };
     let traces = Mutex::new(Vec::new());
     let keep = |trial: &Trial, played: &Played| {
-        traces.lock().unwrap().push(Trace::of(trial, played));
+        traces
+            .lock()
+            .expect("no trial panicked")
+            .push(Trace::of(trial, played));
     };
     let turn = trial(Duration::from_millis(600));
     let turns = std::slice::from_ref(&turn);
@@ -114,7 +117,7 @@ fn everything() -> (Report, Trials) {
     ]);
     let others = others.into_iter();
     let others = others.map(|(name, figures)| (name, figures.expect("figures are JSON")));
-    let mut traces = traces.into_inner().unwrap();
+    let mut traces = traces.into_inner().expect("no trial panicked");
     traces.extend(said.iter().map(Trace::of_said));
     let report = Report {
         version: "0.0.0",
@@ -176,9 +179,9 @@ const FIGURES: [&str; 22] = [
 
 /// A page as Chromium has drawn it, opened at one of its trials.
 fn drawn(page: &str, at: &str) -> String {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("report.html");
-    fs::write(&file, page).unwrap();
+    fs::write(&file, page).expect("it can be written");
     let places = ["chromium", "chromium-browser", "google-chrome"];
     let chosen = std::env::var("CHROMIUM");
     let mut browsers = chosen.iter().map(String::as_str).chain(places);
