@@ -25,6 +25,8 @@ const WINDOW: usize = 200;
 const LAGS: usize = 1280;
 /// Samples kept of what was sent.
 const KEPT: usize = LAGS + WINDOW + TAPS;
+/// Samples that are written behind each other before those kept are moved to the front again: 16 frames.
+const ROOM: usize = 16 * STEP;
 /// Samples that a remembered path is tried on: the newest 40 ms.
 const NEWEST: usize = 2 * STEP;
 /// Frames whose level is kept of what was sent: 640 ms and the frames that a window reaches further.
@@ -70,7 +72,9 @@ pub struct EchoGuard {
     filter: [f32; FILTER],
     sent_band: Band,
     heard_band: Band,
-    sent: Box<[f32; KEPT]>,
+    /// What was sent: the [`KEPT`] samples from `at`.
+    sent: Box<[f32; KEPT + ROOM]>,
+    at: usize,
     heard: [f32; WINDOW],
     /// Share of the newest frame's energy that lies in the band.
     in_band: f32,
@@ -115,7 +119,8 @@ impl EchoGuard {
             filter: low_pass(),
             sent_band: Band::new(),
             heard_band: Band::new(),
-            sent: Box::new([0.0; KEPT]),
+            sent: Box::new([0.0; KEPT + ROOM]),
+            at: 0,
             heard: [0.0; WINDOW],
             in_band: 0.0,
             sounding: 0,
@@ -131,8 +136,12 @@ impl EchoGuard {
 
     /// Notes the next 20 ms of what is sent.
     pub fn send(&mut self, sent: &[i16; FRAME]) {
-        self.sent.copy_within(STEP.., 0);
-        let newest = &mut self.sent[KEPT - STEP..];
+        if self.at == ROOM {
+            self.sent.copy_within(ROOM.., 0);
+            self.at = 0;
+        }
+        self.at += STEP;
+        let newest = &mut self.sent[self.at + KEPT - STEP..self.at + KEPT];
         self.sent_band.decimate(&self.filter, sent, newest);
         let band_power = newest.iter().map(|x| x * x).sum();
         self.sent_power.rotate_left(1);
@@ -240,7 +249,7 @@ impl EchoGuard {
         if let Some(known) = self.known {
             let first = KEPT - NEWEST - known.lag;
             let newest = &self.heard[WINDOW - NEWEST..];
-            known_share = ramp(AT_KNOWN, known.path.share(&self.sent[..], first, newest));
+            known_share = ramp(AT_KNOWN, known.path.share(self.sent(), first, newest));
             let (path, share) = self.fit(known.lag);
             if share > SURE {
                 self.know(known.lag, path, level);
@@ -279,9 +288,14 @@ impl EchoGuard {
         dsp::dbfs(self.sent_power[newest].max(self.sent_power[newest - 1]))
     }
 
+    /// Returns what was sent, the newest last.
+    fn sent(&self) -> &[f32] {
+        &self.sent[self.at..self.at + KEPT]
+    }
+
     /// Returns the path of delay `lag` that fits the last 100 ms best, and the share it explains.
     fn fit(&self, lag: usize) -> (Path, f32) {
-        fit(&self.sent[..], KEPT - WINDOW - lag, &self.heard)
+        fit(self.sent(), KEPT - WINDOW - lag, &self.heard)
     }
 
     /// Adds the newest frame to the running correlation.
@@ -291,7 +305,7 @@ impl EchoGuard {
         }
         let newest = &self.heard[WINDOW - STEP..];
         for (index, heard) in newest.iter().enumerate() {
-            let first = KEPT - STEP + index + 1 - LAGS;
+            let first = self.at + KEPT - STEP + index + 1 - LAGS;
             let sent = &self.sent[first..first + LAGS];
             for (value, sent) in self.correlation.iter_mut().zip(sent) {
                 *value += heard * sent;
