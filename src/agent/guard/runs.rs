@@ -55,7 +55,9 @@ impl Texts {
 #[derive(Debug)]
 pub(super) struct Runs<'a> {
     texts: &'a Texts,
-    /// Of each long text, the stretches under way: where each would go on, and its length.
+    /// The letter before.
+    last: Option<char>,
+    /// Of each long text, the stretches of two letters and more under way: where each would go on, and its length.
     long: Vec<Vec<(usize, usize)>>,
     /// The whole texts under way, and how much of each there is.
     whole: Vec<(usize, usize)>,
@@ -65,6 +67,7 @@ impl<'a> Runs<'a> {
     pub(super) fn new(texts: &'a Texts) -> Self {
         Self {
             texts,
+            last: None,
             long: vec![Vec::new(); texts.long.len()],
             whole: Vec::new(),
         }
@@ -74,8 +77,9 @@ impl<'a> Runs<'a> {
     /// `may_be_passed_over` ends no whole text.
     pub(super) fn letter(&mut self, letter: char, may_be_passed_over: bool) -> Option<usize> {
         let mut longest = None;
+        let last = self.last.replace(letter);
         for (runs, text) in self.long.iter_mut().zip(&self.texts.long) {
-            if advance(runs, text, letter) {
+            if advance(runs, text, last, letter) {
                 longest = longest.max(Some(text.limit));
             }
         }
@@ -282,7 +286,7 @@ pub(super) fn bare(word: &str) -> String {
     fold(word).collect()
 }
 
-fn advance(runs: &mut Vec<(usize, usize)>, text: &Text, letter: char) -> bool {
+fn advance(runs: &mut Vec<(usize, usize)>, text: &Text, last: Option<char>, letter: char) -> bool {
     let mut caught = false;
     runs.retain_mut(|(next, length)| {
         let goes_on = text.letters.get(*next) == Some(&letter);
@@ -291,8 +295,8 @@ fn advance(runs: &mut Vec<(usize, usize)>, text: &Text, letter: char) -> bool {
         caught |= goes_on && *length >= text.limit;
         goes_on
     });
-    for start in text.places(letter) {
-        runs.push((start + 1, 1));
+    if let Some(last) = last {
+        runs.extend(text.behind(last, letter).map(|next| (next, 2)));
     }
     caught
 }

@@ -48,7 +48,8 @@ pub(super) struct Text {
     pub(super) letters: Vec<char>,
     /// So many in a row are a recital.
     pub(super) limit: usize,
-    index: HashMap<char, Vec<usize>>,
+    /// The places behind each pair of letters.
+    index: HashMap<(char, char), Vec<usize>>,
 }
 
 impl Text {
@@ -58,10 +59,10 @@ impl Text {
             return None;
         }
         let limit = limit.min(letters.len());
-        let mut index: HashMap<char, Vec<usize>> = HashMap::new();
+        let mut index: HashMap<(char, char), Vec<usize>> = HashMap::new();
         if limit < letters.len() {
-            for (at, letter) in letters.iter().enumerate() {
-                index.entry(*letter).or_default().push(at);
+            for (at, pair) in letters.windows(2).enumerate() {
+                index.entry((pair[0], pair[1])).or_default().push(at + 2);
             }
         }
         Some(Self {
@@ -71,14 +72,11 @@ impl Text {
         })
     }
 
-    /// Where a stretch may begin with a letter that is long enough.
-    pub(super) fn places(&self, letter: char) -> impl Iterator<Item = usize> {
-        let whole = self.limit == self.letters.len();
-        let first = (whole && self.letters[0] == letter).then_some(0);
-        let places = if whole { None } else { self.index.get(&letter) };
-        first
-            .into_iter()
-            .chain(places.into_iter().flatten().copied())
+    /// The places behind a pair of letters, where a stretch that has begun with it would go on. Stretches are looked for from
+    /// their second letter on: single letters are everywhere.
+    pub(super) fn behind(&self, first: char, second: char) -> impl Iterator<Item = usize> {
+        let places = self.index.get(&(first, second));
+        places.into_iter().flatten().copied()
     }
 }
 
