@@ -6,7 +6,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
 };
 
 use protocol::ids::{AccountId, CallId};
@@ -93,7 +93,8 @@ pub struct Feed {
     log: Mutex<Log>,
     changed: watch::Sender<u64>,
     activity: watch::Sender<u64>,
-    sound: broadcast::Sender<Arc<[u8]>>,
+    /// Made for the first listener: most calls have none.
+    sound: OnceLock<broadcast::Sender<Arc<[u8]>>>,
 }
 
 #[derive(Debug, Default)]
@@ -118,7 +119,7 @@ impl Feed {
             log: Mutex::default(),
             changed: watch::Sender::new(0),
             activity,
-            sound: broadcast::Sender::new(SOUND_BACKLOG),
+            sound: OnceLock::new(),
         }
     }
 
@@ -185,19 +186,26 @@ impl Feed {
     /// A listener that falls behind loses the oldest pieces.
     #[must_use]
     pub fn listen(&self) -> broadcast::Receiver<Arc<[u8]>> {
-        self.sound.subscribe()
+        let sound = self
+            .sound
+            .get_or_init(|| broadcast::Sender::new(SOUND_BACKLOG));
+        sound.subscribe()
     }
 
     /// Returns whether anybody listens.
     #[must_use]
     pub fn has_listeners(&self) -> bool {
-        self.sound.receiver_count() > 0
+        self.sound
+            .get()
+            .is_some_and(|sound| sound.receiver_count() > 0)
     }
 
     /// Sends a piece of sound to whoever listens.
     pub fn play(&self, pcm: Arc<[u8]>) {
-        // Nobody listening is no fault.
-        let _ = self.sound.send(pcm);
+        if let Some(sound) = self.sound.get() {
+            // Nobody listening is no fault.
+            let _ = sound.send(pcm);
+        }
     }
 }
 

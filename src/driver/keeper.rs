@@ -24,7 +24,7 @@ use crate::{
 /// Keeps a call until the scribe is dropped; returns what its end needs.
 pub(super) async fn keep(
     parts: ScribeParts,
-    mut items: mpsc::Receiver<Item>,
+    mut items: mpsc::Receiver<Box<[Item]>>,
     mut frames: mpsc::Receiver<Box<[Frame]>>,
 ) -> Record {
     let mut keeper = Keeper {
@@ -37,7 +37,11 @@ pub(super) async fn keep(
     };
     loop {
         tokio::select! {
-            Some(item) = items.recv() => keeper.item(item).await,
+            Some(handful) = items.recv() => {
+                for item in handful {
+                    keeper.item(item).await;
+                }
+            }
             Some(handful) = frames.recv() => {
                 for frame in &handful {
                     keeper.frame(frame).await;

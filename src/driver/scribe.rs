@@ -5,7 +5,6 @@
 //! a shift), partial words are dropped, and everything else waits in order.
 
 use std::{
-    collections::VecDeque,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -22,8 +21,10 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{convert, keeper, roster::Roster};
 use crate::{bus::Feed, provider::Served, store::Store, watch::room::Room};
 
-/// Things to keep that may wait for the keeper.
-const ITEMS: usize = 1024;
+/// Handfuls of things to keep that may wait for the keeper.
+const ITEMS: usize = 256;
+/// Things that nobody watches are handed over when there are so many, if nothing else takes them along before.
+const MANY: usize = 16;
 /// Frames that are handed to the keeper together: 100 ms, so that it is not woken for each.
 pub(super) const TOGETHER: usize = 5;
 /// Handfuls of frames that may wait for the keeper: 10 s.
@@ -104,8 +105,9 @@ pub struct Scribe {
     answered: Option<Instant>,
     roster: Roster,
     log_broken: bool,
-    items: mpsc::Sender<Item>,
-    waiting: VecDeque<Item>,
+    items: mpsc::Sender<Box<[Item]>>,
+    /// What is handed over next, in order.
+    waiting: Vec<Item>,
     frames: mpsc::Sender<Box<[Frame]>>,
     collected: Vec<Frame>,
     gap: u32,
@@ -125,7 +127,7 @@ impl Scribe {
             roster: Roster::default(),
             log_broken: false,
             items,
-            waiting: VecDeque::new(),
+            waiting: Vec::new(),
             frames,
             collected: Vec::with_capacity(TOGETHER),
             gap: 0,
@@ -210,10 +212,10 @@ impl Scribe {
 
     /// Takes one frame of both sides.
     pub(super) fn frame(&mut self, agent: [i16; media::FRAME], callee: [i16; media::FRAME]) {
-        self.pump();
         let gap = std::mem::take(&mut self.gap);
         self.collected.push(Frame { gap, agent, callee });
         if self.collected.len() == TOGETHER {
+            self.hand_over_items();
             self.hand_over();
         }
     }
@@ -234,31 +236,37 @@ impl Scribe {
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
+    /// Keeps one thing. What somebody may watch is handed over at once; the log for replay waits for company, so that the
+    /// keeper is not woken for every step of the core.
     fn give(&mut self, item: Item) {
-        self.pump();
-        let full = if self.waiting.is_empty() {
-            match self.items.try_send(item) {
-                Err(mpsc::error::TrySendError::Full(item)) => item,
-                // Taken; or the keeper is gone, and with it whoever would read this.
-                Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => return,
-            }
-        } else {
-            item
-        };
-        match full {
-            Item::Note(_, Note::CalleePartial(_) | Note::AgentSpeech { .. }) => {}
-            Item::Event(..) | Item::Action(..) => self.log_broken = true,
-            item => self.waiting.push_back(item),
+        let can_wait = matches!(item, Item::Event(..) | Item::Action(..));
+        self.waiting.push(item);
+        if !can_wait || self.waiting.len() >= MANY {
+            self.hand_over_items();
         }
     }
 
-    fn pump(&mut self) {
-        while let Some(item) = self.waiting.pop_front() {
-            if let Err(mpsc::error::TrySendError::Full(item)) = self.items.try_send(item) {
-                self.waiting.push_front(item);
-                return;
-            }
+    fn hand_over_items(&mut self) {
+        if self.waiting.is_empty() {
+            return;
         }
+        let Ok(room) = self.items.try_reserve() else {
+            return self.make_do();
+        };
+        room.send(std::mem::take(&mut self.waiting).into_boxed_slice());
+    }
+
+    /// The keeper is behind: what can be missed is dropped, the rest waits for the next time.
+    fn make_do(&mut self) {
+        let broken = &mut self.log_broken;
+        self.waiting.retain(|item| match item {
+            Item::Note(_, Note::CalleePartial(_) | Note::AgentSpeech { .. }) => false,
+            Item::Event(..) | Item::Action(..) => {
+                *broken = true;
+                false
+            }
+            _ => true,
+        });
     }
 
     /// Hands over the rest and lets the keeper end. May wait: the call is over.
@@ -267,12 +275,9 @@ impl Scribe {
             self.hand_over();
         }
         if self.log_broken {
-            self.waiting.push_back(Item::LogBroken);
+            self.waiting.push(Item::LogBroken);
         }
-        while let Some(item) = self.waiting.pop_front() {
-            if self.items.send(item).await.is_err() {
-                return;
-            }
-        }
+        // A keeper that is gone needs nothing any more.
+        let _: Result<_, _> = self.items.send(self.waiting.into_boxed_slice()).await;
     }
 }

@@ -39,7 +39,7 @@ mod webhooks;
 pub(crate) use self::tables::SCHEMA;
 
 /// How much of the file redb keeps in memory.
-const CACHE_BYTES: usize = 16 << 20;
+const CACHE_BYTES: usize = 4 << 20;
 
 /// Makes the database, the first time and after a failure of the disk.
 type Opener = Box<dyn Fn() -> Result<Database, StoreError> + Send + Sync>;
