@@ -238,7 +238,10 @@ impl Ahead {
 
     /// Returns everything that became true by what was heard until now.
     pub(super) fn heard(&mut self, now: Instant, events: &mut Vec<PlayoutEvent>) {
-        let heard = self.estimate(now).clamp(self.heard, self.end());
+        let heard = match self.unheard() {
+            0 => self.heard,
+            _ => self.estimate(now).clamp(self.heard, self.end()),
+        };
         while self.heard < heard {
             let at = usize::try_from(self.heard - self.first).unwrap_or(usize::MAX);
             if let Some(sent) = self.sent.get(at) {

@@ -143,7 +143,8 @@ struct Driver {
     core: Call,
     services: Services,
     leg: Option<Leg>,
-    sound: Option<Sound>,
+    /// Boxed: the future of a call holds this struct twice.
+    sound: Option<Box<Sound>>,
     scribe: Scribe,
     commands: Option<mpsc::Receiver<Command>>,
     /// Reused between wake-ups.
@@ -175,7 +176,7 @@ enum Wake {
 
 impl Driver {
     fn connect(&mut self, leg: Leg) {
-        self.sound = Some(Sound::new(&leg));
+        self.sound = Some(Box::new(Sound::new(&leg)));
         self.leg = Some(leg);
     }
 
@@ -200,7 +201,7 @@ impl Driver {
 
     async fn wait(&mut self, ticker: &mut clock::Ticker, alarm: &mut clock::Alarm) -> Wake {
         let deadline = self.core.deadline().map(|(at, _)| at);
-        let room = self.sound.as_ref().is_none_or(Sound::has_room);
+        let room = self.sound.as_ref().is_none_or(|sound| sound.has_room());
         let leg = self.leg.as_ref().map(|leg| &leg.events);
         let commands = self.commands.as_mut();
         // In this order when several are ready: the frame that is due, then what the callee did.

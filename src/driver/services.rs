@@ -28,6 +28,8 @@ const QUIET_TOGETHER: usize = 5;
 
 /// Events of one service that wait for the driver; beyond that the service waits.
 const EVENTS: usize = 64;
+/// The same of speech, which waits in the playout queue already and takes kilobytes an event.
+const SPOKEN: usize = 8;
 
 /// Which services a call uses, and what they should know.
 #[derive(Debug, Clone)]
@@ -129,7 +131,7 @@ impl Services {
     pub(super) fn open(providers: Providers, brief: Arc<Brief>) -> Self {
         let (word_tx, words) = mpsc::channel(EVENTS);
         let (hear_tx, hear_rx) = mpsc::channel(1);
-        let (spoken_tx, spoken) = mpsc::channel(EVENTS);
+        let (spoken_tx, spoken) = mpsc::channel(SPOKEN);
         let (speak_tx, speak_rx) = mpsc::channel(1);
         let (reply_events, replied) = mpsc::channel(EVENTS);
         let hearing = tokio::spawn(hear(providers.stt, providers.stt_options, hear_tx, word_tx));

@@ -14,13 +14,12 @@ use media::{
     Codec, Downlink, DownlinkConfig, Encoder, FRAME, FRAME_TIME, MAX_PAYLOAD, Mark, Packet, Uplink,
     UplinkConfig, WIDE_FRAME,
 };
-use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     ahead::{Ahead, Sounding},
     convert::voice_event,
 };
-use crate::line::{Leg, LegCommand, Playout, PlayoutMark};
+use crate::line::{CommandSender, Leg, LegCommand, Playout, PlayoutMark};
 
 /// How long no packet may arrive before the sound counts as lost.
 const MEDIA_LOST_AFTER: Duration = Duration::from_secs(20);
@@ -34,7 +33,7 @@ pub(super) struct Sound {
     encoder: Encoder,
     /// For a line that holds what it is sent.
     ahead: Option<Ahead>,
-    out: mpsc::Sender<LegCommand>,
+    out: CommandSender,
     /// Sound of a clause for which the playout queue had no room yet.
     waiting: VecDeque<Piece>,
     clauses: HashMap<Mark, ClauseProgress>,
@@ -370,8 +369,8 @@ impl Sound {
 }
 
 /// Gives the line a command, and returns whether it had no room for it. A line that is gone loses nothing.
-fn is_full(out: &mpsc::Sender<LegCommand>, command: LegCommand) -> bool {
-    matches!(out.try_send(command), Err(TrySendError::Full(_)))
+fn is_full(out: &CommandSender, command: LegCommand) -> bool {
+    out.try_send(command).is_err() && !out.is_closed()
 }
 
 /// What a frame means for the clauses in it.

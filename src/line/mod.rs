@@ -5,6 +5,7 @@
 pub mod browser;
 mod endpoints;
 mod incoming;
+mod queue;
 pub mod rtp;
 mod signals;
 pub mod simulated;
@@ -20,6 +21,7 @@ use tokio::sync::mpsc;
 pub use self::{
     endpoints::{Endpoints, Wire, WireRequest, WireResponse, WireSession},
     incoming::Incoming,
+    queue::{NoRoom, Receiver, Sender},
     signals::{Gone, LegReceiver, LegSender, Room, leg_events, signalled},
 };
 use crate::provider::BoxFuture;
@@ -106,7 +108,7 @@ pub struct Leg {
     /// Packets and signals from the far end. When full, the line drops packets; signals wait.
     pub events: LegReceiver,
     /// Packets and wishes to the far end. When full, packets are dropped and counted by the driver.
-    pub commands: mpsc::Sender<LegCommand>,
+    pub commands: CommandSender,
     /// The codec both sides use, until [`LegEvent::Sound`] names another.
     pub codec: media::Codec,
     /// How long sound takes from leaving us until the callee hears it, as the best estimate.
@@ -183,6 +185,17 @@ pub enum LegEvent {
     HungUp,
     /// The call failed. The last event.
     Failed(call::Failure),
+}
+
+/// The driver's end of the queue of commands.
+pub type CommandSender = Sender<LegCommand>;
+/// The line's end of it.
+pub type LegCommands = Receiver<LegCommand>;
+
+/// Makes a queue in which so many commands may wait.
+#[must_use]
+pub fn leg_commands(capacity: usize) -> (CommandSender, LegCommands) {
+    queue::queue(capacity)
 }
 
 /// What we want of the far end.

@@ -14,15 +14,18 @@ use std::{
 };
 
 use futures_util::task::AtomicWaker;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TryRecvError;
 
-use super::LegEvent;
+use super::{
+    LegEvent,
+    queue::{Permit, Receiver, Sender, queue},
+};
 use crate::driver::clock;
 
 /// Makes a queue in which `capacity` events may wait.
 #[must_use]
 pub fn leg_events(capacity: usize) -> (LegSender, LegReceiver) {
-    let (sender, receiver) = mpsc::channel(capacity);
+    let (sender, receiver) = queue(capacity);
     let bell = Arc::new(Bell::default());
     (
         LegSender {
@@ -56,7 +59,7 @@ pub struct Gone;
 #[derive(Debug, Clone)]
 pub struct LegSender {
     // Dropped in this order: that the last one is gone is known when it rings.
-    sender: mpsc::Sender<(Instant, LegEvent)>,
+    sender: Sender<(Instant, LegEvent)>,
     bell: Ringer,
 }
 
@@ -97,11 +100,11 @@ impl LegSender {
     /// Returns room for an event if there is some now. `None` when there is none or the call is over.
     #[must_use]
     pub fn try_reserve(&self) -> Option<Room<'_>> {
-        let permit = self.sender.try_reserve().ok()?;
+        let permit = self.sender.try_reserve()?;
         Some(self.room(permit))
     }
 
-    fn room<'a>(&'a self, permit: mpsc::Permit<'a, (Instant, LegEvent)>) -> Room<'a> {
+    fn room<'a>(&'a self, permit: Permit<'a, (Instant, LegEvent)>) -> Room<'a> {
         Room {
             permit,
             bell: &self.bell.0,
@@ -117,7 +120,7 @@ impl LegSender {
 /// Room for one event.
 #[derive(Debug)]
 pub struct Room<'a> {
-    permit: mpsc::Permit<'a, (Instant, LegEvent)>,
+    permit: Permit<'a, (Instant, LegEvent)>,
     bell: &'a Bell,
 }
 
@@ -143,7 +146,7 @@ pub async fn signalled(line: Option<&LegReceiver>) {
 /// The driver's end.
 #[derive(Debug)]
 pub struct LegReceiver {
-    receiver: mpsc::Receiver<(Instant, LegEvent)>,
+    receiver: Receiver<(Instant, LegEvent)>,
     bell: Arc<Bell>,
 }
 
@@ -163,8 +166,8 @@ impl LegReceiver {
     /// Returns the next event and when it was put into the queue, if there is one.
     ///
     /// # Errors
-    /// [`mpsc::error::TryRecvError::Disconnected`] when the line has gone and all it said was taken.
-    pub fn try_next(&mut self) -> Result<(Instant, LegEvent), mpsc::error::TryRecvError> {
+    /// [`TryRecvError::Disconnected`] when the line has gone and all it said was taken.
+    pub fn try_next(&mut self) -> Result<(Instant, LegEvent), TryRecvError> {
         self.receiver.try_recv()
     }
 
@@ -177,7 +180,7 @@ impl LegReceiver {
     ///
     /// # Errors
     /// As [`LegReceiver::try_next`].
-    pub fn try_recv(&mut self) -> Result<LegEvent, mpsc::error::TryRecvError> {
+    pub fn try_recv(&mut self) -> Result<LegEvent, TryRecvError> {
         self.try_next().map(|(_, event)| event)
     }
 }
@@ -210,10 +213,7 @@ mod tests {
         assert!(matches!(driver.try_next(), Ok((at, LegEvent::Answered)) if at == put));
         drop(line);
         assert!(wakes(&driver).await);
-        assert_eq!(
-            driver.try_recv().err(),
-            Some(mpsc::error::TryRecvError::Disconnected)
-        );
+        assert_eq!(driver.try_recv().err(), Some(TryRecvError::Disconnected));
     }
 
     #[tokio::test(start_paused = true)]

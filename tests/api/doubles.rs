@@ -6,13 +6,12 @@ use std::time::Duration;
 use agentphone::{
     driver::clock,
     line::{
-        DialError, DialRequest, Keys, Leg, LegCommand, LegEvent, LegSender, Line, Playout,
-        leg_events,
+        DialError, DialRequest, Keys, Leg, LegCommand, LegCommands, LegEvent, LegSender, Line,
+        Playout, leg_commands, leg_events,
     },
     provider::BoxFuture,
 };
 use media::{Codec, Packet};
-use tokio::sync::mpsc;
 
 /// Packets of silence after the answer: 100 ms.
 const SILENCE_PACKETS: u16 = 5;
@@ -36,7 +35,7 @@ impl Line for DoubleLine {
 
     fn dial(&self, request: DialRequest) -> BoxFuture<'_, Result<Leg, DialError>> {
         let (to_driver, events) = leg_events(64);
-        let (commands, from_driver) = mpsc::channel(64);
+        let (commands, from_driver) = leg_commands(64);
         tokio::spawn(callee(request.scenario, to_driver, from_driver));
         Box::pin(async move {
             Ok(Leg {
@@ -51,11 +50,7 @@ impl Line for DoubleLine {
     }
 }
 
-async fn callee(
-    scenario: Option<String>,
-    events: LegSender,
-    mut commands: mpsc::Receiver<LegCommand>,
-) {
+async fn callee(scenario: Option<String>, events: LegSender, mut commands: LegCommands) {
     let plays = async {
         events.send(LegEvent::Ringing).await?;
         match scenario.as_deref() {

@@ -9,8 +9,6 @@ mod talk;
 
 use std::time::Duration;
 
-use tokio::sync::mpsc;
-
 use self::{peer::CODEC, talk::Start};
 pub use self::{
     peer::PeerOptions,
@@ -18,7 +16,7 @@ pub use self::{
     signal::IceServer,
 };
 use crate::{
-    line::{DialError, DialRequest, Keys, Leg, Line, Playout, leg_events},
+    line::{DialError, DialRequest, Keys, Leg, Line, Playout, leg_commands, leg_events},
     provider::BoxFuture,
 };
 
@@ -76,7 +74,7 @@ impl Line for BrowserLine {
                 ));
             };
             let (to_driver, events) = leg_events(EVENTS);
-            let (commands, from_driver) = mpsc::channel(COMMANDS);
+            let (commands, from_driver) = leg_commands(COMMANDS);
             let caller = request.callee_name.unwrap_or(request.to);
             let start = Start {
                 ring: self.phones.ring(owner.call, owner.account, caller),

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{Cause, LegCommand, LegEvent, LegSender},
+    line::{Cause, LegCommand, LegCommands, LegEvent, LegSender},
 };
 
 /// How long the sound may take to be connected after a click.
@@ -30,7 +30,7 @@ pub(super) struct Start {
     pub(super) ring_timeout: Duration,
     pub(super) peer: PeerOptions,
     pub(super) ssrc: u32,
-    pub(super) commands: mpsc::Receiver<LegCommand>,
+    pub(super) commands: LegCommands,
     pub(super) events: LegSender,
 }
 
@@ -218,7 +218,7 @@ impl Start {
 }
 
 /// Waits for whoever called to hang up.
-async fn hung_up(commands: &mut mpsc::Receiver<LegCommand>) -> End {
+async fn hung_up(commands: &mut LegCommands) -> End {
     loop {
         match commands.recv().await {
             Some(LegCommand::HangUp) => return End::HungUp,

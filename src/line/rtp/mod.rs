@@ -46,7 +46,7 @@ use self::{
     tally::Tally,
     task::{Task, Wanted},
 };
-use super::{Keys, Leg, LegCommand, LegEvent, LegSender, Playout, leg_events};
+use super::{Keys, Leg, LegEvent, LegSender, Playout, leg_commands, leg_events};
 pub use protocol::sdp::Srtp;
 
 /// Events on their way to the driver: about 1.3 s of packets. When full, the task drops the oldest packets.
@@ -160,7 +160,7 @@ impl Session {
         let socket = UdpSocket::from_std(socket).map_err(|error| NoPort::of(&error))?;
         let codec = options.codecs.first().copied().unwrap_or(Codec::Pcmu);
         let (event_sender, events) = leg_events(EVENTS);
-        let (commands, command_receiver) = mpsc::channel::<LegCommand>(COMMANDS);
+        let (commands, command_receiver) = leg_commands(COMMANDS);
         let (signal_sender, signals) = mpsc::channel(SIGNALS);
         let (wanted, wanted_receiver) = watch::channel(Wanted::default());
         let (quality_sender, quality) = watch::channel(Quality::default());

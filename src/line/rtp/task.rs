@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent, LegSender},
+    line::{LegCommand, LegCommands, LegEvent, LegSender},
     watch::phone,
 };
 
@@ -68,7 +68,7 @@ pub(super) struct Task {
     pub(super) limits: Limits,
     pub(super) wanted: watch::Receiver<Wanted>,
     pub(super) quality: watch::Sender<Quality>,
-    pub(super) commands: mpsc::Receiver<LegCommand>,
+    pub(super) commands: LegCommands,
     pub(super) events: LegSender,
     pub(super) signals: mpsc::Sender<Signal>,
     pub(super) random: fastrand::Rng,

@@ -24,7 +24,6 @@ use std::{
 };
 
 use media::{FRAME_TIME, impair::NetworkConfig};
-use tokio::sync::mpsc;
 
 pub use self::probe::{Probe, Tracks};
 use self::{
@@ -34,7 +33,7 @@ use self::{
     voice::{Prepared, Voice},
 };
 use crate::{
-    line::{DialError, DialRequest, Keys, Leg, Line, Playout, leg_events},
+    line::{DialError, DialRequest, Keys, Leg, Line, Playout, leg_commands, leg_events},
     provider::{BoxFuture, TextToSpeech},
 };
 
@@ -173,7 +172,7 @@ impl SimulatedLine {
     fn start(&self, request: &DialRequest, loaded: Loaded) -> Leg {
         let Loaded { scenario, sounds } = loaded;
         let (event_sender, events) = leg_events(EVENTS);
-        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let (commands, command_receiver) = leg_commands(COMMANDS);
         let prepared = Arc::new(Prepared::new(sounds));
         let settings = scenario.settings;
         let texts = (0..)

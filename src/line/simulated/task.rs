@@ -13,7 +13,6 @@ use media::{
     FRAME, FRAME_TIME, Packet,
     impair::{Echo, Network, Noise},
 };
-use tokio::sync::mpsc;
 
 use super::{
     callee::{Callee, Deed},
@@ -26,7 +25,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent, LegSender, Room},
+    line::{LegCommand, LegCommands, LegEvent, LegSender, Room},
 };
 
 /// How long it takes a network to say that there is nobody to ring.
@@ -44,7 +43,7 @@ pub(super) struct Start {
     pub(super) ring_timeout: Duration,
     pub(super) seed: u64,
     pub(super) probe: Option<(Probe, usize)>,
-    pub(super) commands: mpsc::Receiver<LegCommand>,
+    pub(super) commands: LegCommands,
     pub(super) events: LegSender,
 }
 
@@ -98,7 +97,7 @@ impl Start {
 
 /// A call that was picked up.
 struct Talk {
-    commands: mpsc::Receiver<LegCommand>,
+    commands: LegCommands,
     events: LegSender,
     waiting: VecDeque<LegEvent>,
     prepared: Arc<Prepared>,

@@ -35,8 +35,8 @@ impl TextToSpeech for Hum {
     }
 
     fn open(&self, _: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
-        let (input, mut orders) = mpsc::channel(4);
-        let (out, events) = mpsc::channel(4);
+        let (input, mut orders) = tokio::sync::mpsc::channel(4);
+        let (out, events) = tokio::sync::mpsc::channel(4);
         tokio::spawn(async move {
             while let Some(order) = orders.recv().await {
                 let TtsInput::Speak { clause, text } = order else {

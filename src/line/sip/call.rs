@@ -11,7 +11,6 @@ use std::{
 
 use call::Failure;
 use rsipstack::{dialog::dialog::DialogStateReceiver, sip::Response};
-use tokio::sync::mpsc;
 
 use super::{
     Shared,
@@ -25,7 +24,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent, LegSender},
+    line::{LegCommand, LegCommands, LegEvent, LegSender},
 };
 
 /// So many T1 without any answer, and the next address is tried, if there is one.
@@ -61,17 +60,13 @@ enum Tried {
 /// See the module's documentation.
 pub(super) struct CallTask {
     shared: Arc<Shared>,
-    commands: mpsc::Receiver<LegCommand>,
+    commands: LegCommands,
     events: LegSender,
     rang: bool,
 }
 
 impl CallTask {
-    pub(super) fn new(
-        shared: Arc<Shared>,
-        commands: mpsc::Receiver<LegCommand>,
-        events: LegSender,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared>, commands: LegCommands, events: LegSender) -> Self {
         Self {
             shared,
             commands,

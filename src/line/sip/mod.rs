@@ -53,7 +53,10 @@ pub use self::{
     tally::Counts,
     timer::SHORTEST as SHORTEST_SESSION,
 };
-use super::{DialError, DialRequest, Incoming, Keys, Leg, Line, Playout, leg_events, rtp::Ports};
+use super::{
+    DialError, DialRequest, Incoming, Keys, Leg, Line, Playout, leg_commands, leg_events,
+    rtp::Ports,
+};
 use crate::{driver::clock, provider::BoxFuture};
 
 /// The name of the line in requests and records.
@@ -233,7 +236,7 @@ impl SipLine {
 
     fn start(&self, start: Start) -> Leg {
         let (event_sender, events) = leg_events(EVENTS);
-        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let (commands, command_receiver) = leg_commands(COMMANDS);
         let task = CallTask::new(self.shared.clone(), command_receiver, event_sender);
         self.shared.tasks.spawn(task.run(start));
         Leg {

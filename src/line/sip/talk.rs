@@ -17,7 +17,6 @@ use rsipstack::{
     sip::{Header, HeadersExt, Request, Response, StatusCode},
     transaction::key::TransactionRole,
 };
-use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -30,7 +29,7 @@ use super::{
     sound::{Heard, Sound},
     timer::SessionTimer,
 };
-use crate::line::{LegCommand, LegEvent, LegSender};
+use crate::line::{LegCommand, LegCommands, LegEvent, LegSender};
 
 /// How a conversation ended.
 #[derive(Debug)]
@@ -113,7 +112,7 @@ impl Talk {
     pub(super) async fn run(
         &mut self,
         states: &mut DialogStateReceiver,
-        commands: &mut mpsc::Receiver<LegCommand>,
+        commands: &mut LegCommands,
         events: &LegSender,
     ) -> TalkEnd {
         if self.answered {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent, LegSender},
+    line::{LegCommand, LegCommands, LegEvent, LegSender},
 };
 
 /// How long a stream may take to come after the call was answered.
@@ -62,7 +62,7 @@ pub(super) struct CallTask {
     shared: Arc<Shared>,
     ticket: Ticket,
     signals: mpsc::Receiver<Signal>,
-    commands: mpsc::Receiver<LegCommand>,
+    commands: LegCommands,
     events: LegSender,
     told: Told,
 }
@@ -72,7 +72,7 @@ impl CallTask {
         shared: Arc<Shared>,
         ticket: Ticket,
         signals: mpsc::Receiver<Signal>,
-        commands: mpsc::Receiver<LegCommand>,
+        commands: LegCommands,
         events: LegSender,
     ) -> Self {
         Self {

@@ -43,7 +43,9 @@ pub use self::{
     http::{ApiRequest, ApiResponse, Http, Lost, Reqwest},
     tally::Counts,
 };
-use super::{DialError, DialRequest, Endpoints, Incoming, Keys, Leg, Line, Playout, leg_events};
+use super::{
+    DialError, DialRequest, Endpoints, Incoming, Keys, Leg, Line, Playout, leg_commands, leg_events,
+};
 use crate::{driver::clock, provider::BoxFuture};
 
 /// Where Twilio's own REST interface is.
@@ -317,7 +319,7 @@ impl TwilioLine {
         start: Start,
     ) -> Leg {
         let (event_sender, events) = leg_events(EVENTS);
-        let (commands, command_receiver) = mpsc::channel(COMMANDS);
+        let (commands, command_receiver) = leg_commands(COMMANDS);
         let task = CallTask::new(
             self.0.clone(),
             ticket,

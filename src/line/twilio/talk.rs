@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     driver::clock,
-    line::{LegCommand, LegEvent, LegSender, PlayoutMark, Wire},
+    line::{LegCommand, LegCommands, LegEvent, LegSender, PlayoutMark, Wire},
 };
 
 /// Packets that wait for the driver here; beyond that the oldest is dropped.
@@ -98,7 +98,7 @@ impl Talk {
     pub(super) async fn run(
         mut self,
         signals: &mut mpsc::Receiver<Signal>,
-        commands: &mut mpsc::Receiver<LegCommand>,
+        commands: &mut LegCommands,
         events: &LegSender,
         told: &mut Told,
     ) -> (TalkEnd, Option<Socket>) {
