@@ -164,6 +164,8 @@ enum Worker {
     Capacity {
         /// Calls at once
         calls: usize,
+        /// Over which line they come
+        line: bench::WhichLine,
     },
 }
 
@@ -272,7 +274,9 @@ pub fn run() -> ExitCode {
         Command::Worker(Worker::Whisper { model, threads }) => {
             return crate::worker::run_whisper(&model, threads);
         }
-        Command::Worker(Worker::Capacity { calls }) => in_runtime(bench::be_measured(calls)),
+        Command::Worker(Worker::Capacity { calls, line }) => {
+            in_runtime(bench::be_measured(calls, line))
+        }
         Command::Manual(command) => manual::run(&command),
         Command::Serve(command) => in_runtime(serve::run(command)),
         Command::Backup(command) => in_runtime(backup::backup(command)),

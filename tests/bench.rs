@@ -4,7 +4,13 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use agentphone::{
-    bench::{Cue, Label, Pause, PauseKind, Trial, When, capacity, latency, stage::Stage, turns},
+    bench::{
+        Cue, Label, Pause, PauseKind, Trial, When,
+        capacity::{self, endurance},
+        latency,
+        stage::Stage,
+        turns,
+    },
     provider::{
         flite::instant::InstantFlite,
         pocketsphinx::{DEFAULT_MODELS, lockstep::LockStep},
@@ -132,6 +138,7 @@ fn the_engine_adds_no_more_than_the_wait_for_a_frame() {
 async fn the_rig_holds_calls_with_the_program_as_another_process() {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let options = capacity::Options {
+        line: capacity::Carried::Stream,
         calls: 2,
         length: Duration::from_secs(3),
         unloaded: 0,
@@ -146,4 +153,38 @@ async fn the_rig_holds_calls_with_the_program_as_another_process() {
         "{found:?}"
     );
     assert!(found.late_frame_ms.p99.is_some(), "{found:?}");
+}
+
+#[tokio::test]
+async fn the_rig_holds_calls_by_sip_too() {
+    let options = capacity::Options {
+        line: capacity::Carried::Sip,
+        calls: 2,
+        length: Duration::from_secs(3),
+        unloaded: 0,
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_agentphone"));
+    let found = capacity::run(program, &options, |_| ())
+        .await
+        .expect("it can be run");
+    assert_eq!((found.failed, found.dropped), (0, 0), "{found:?}");
+    assert_eq!((found.line, found.bars[0].limit), ("sip", 0.002));
+    assert!(found.late_frame_ms.p99.is_some(), "{found:?}");
+}
+
+#[tokio::test]
+async fn memory_is_read_while_short_calls_come_and_go() {
+    let options = endurance::Options {
+        line: capacity::Carried::Sip,
+        calls: 2,
+        total: 2,
+    };
+    let program = Path::new(env!("CARGO_BIN_EXE_agentphone"));
+    let found = endurance::run(program, &options, |_| ())
+        .await
+        .expect("it can be run");
+    assert_eq!((found.failed, found.dropped), (0, 0), "{found:?}");
+    let ended: Vec<_> = found.memory_mb.iter().map(|at| at.ended).collect();
+    assert_eq!(ended, [1, 1, 1, 2], "{found:?}");
+    assert!(found.memory_mb.iter().all(|at| at.mb > found.idle_mb / 2.0));
 }

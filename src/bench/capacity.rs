@@ -1,45 +1,58 @@
 //! How many calls a machine carries, and what each costs: on the real clock, over real sockets.
 //!
-//! The program runs as a process of its own (`twilio/engine.rs`), the rig in this one: telephones that call in over a carrier's streams
-//! and hold the dialogue of the workload again and again. A few calls first give the latency without load. What the rig
-//! costs is told beside; a run in which the rig itself was late, or anything was dropped, is not valid and says why.
+//! The program runs as a process of its own (`twilio/engine.rs`), the rig in this one: telephones that call in over a carrier's
+//! streams or by SIP and hold the dialogue of the workload again and again. A few calls first give the latency without load. What
+//! the rig costs is told beside; a run in which the rig itself was late, or anything was dropped, is not valid and says why.
 
-use std::{
-    path::Path,
-    process::Stdio,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use serde::Serialize;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-};
 
 use self::{
-    twilio::{
-        callee::{Outcome, Rig, Turn},
-        engine::{Ready, Said},
-    },
+    bars::{Bar, bars},
+    dialogue::{Outcome, Turn},
+    load::{Load, rise},
+    process::Measured,
     usage::usage,
 };
 use super::stats::Percentiles;
 use crate::driver::clock;
 
+pub mod bars;
+mod dialogue;
+pub mod endurance;
+mod load;
+mod process;
+mod sip;
 mod twilio;
 pub mod usage;
 pub mod workload;
 
+use self::twilio::callee;
 pub use self::twilio::engine;
+
+/// The line that calls come over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carried {
+    /// A carrier's media stream.
+    Stream,
+    /// SIP and RTP, without any carrier.
+    Sip,
+}
+
+impl Carried {
+    /// Returns the line's name as in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stream => "twilio",
+            Self::Sip => "sip",
+        }
+    }
+}
 
 /// Calls at once from which the latency without load is taken.
 const BASELINE: usize = 2;
-/// How many calls begin in a second while the load rises.
-const RISE: usize = 8;
 /// How often the memory is looked at.
 const LOOK: Duration = Duration::from_secs(1);
 /// The share of failed calls from which a run is not sustained.
@@ -52,6 +65,8 @@ const RIG_LATE: f64 = 0.01;
 /// What to run.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// Over which line.
+    pub line: Carried,
     /// Calls at once.
     pub calls: usize,
     /// How long the full load is measured.
@@ -63,6 +78,8 @@ pub struct Options {
 /// What came of it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Capacity {
+    /// Over which line: `twilio` or `sip`.
+    pub line: &'static str,
     /// Calls at once.
     pub calls: usize,
     /// How long the full load was measured, in seconds.
@@ -97,6 +114,8 @@ pub struct Capacity {
     pub valid: bool,
     /// Why not.
     pub doubts: Vec<String>,
+    /// What was aimed at, and by how much it was met or missed.
+    pub bars: Vec<Bar>,
 }
 
 /// Percentiles of lateness, in milliseconds.
@@ -119,17 +138,18 @@ pub async fn run(
     options: &Options,
     tell: impl Fn(&str),
 ) -> Result<Capacity, String> {
-    let mut measured = Measured::start(program, options.calls).await?;
+    let mut measured = Measured::start(program, options.calls, options.line).await?;
     let turns: Vec<_> = workload::callee()?.iter().map(Turn::new).collect();
     let idle = usage(measured.id)?;
+    let load = |most| Load::new(options.line, &measured.ready, &turns, most);
 
     tell("the latency without load");
-    let unloaded = Load::new(&measured.url, &turns)?;
-    unloaded.hold(BASELINE, options.unloaded).await;
+    let unloaded = load(BASELINE * options.unloaded)?;
+    unloaded.hold(BASELINE).await;
     let unloaded = unloaded.outcomes();
 
     tell("the load rises");
-    let load = Load::new(&measured.url, &turns)?;
+    let load = load(usize::MAX)?;
     let places = load.begin(options.calls);
     clock::sleep(rise(options.calls)).await;
     tell("full load");
@@ -148,7 +168,7 @@ pub async fn run(
     };
     let cores_engine = cores(engine, usage(measured.id)?);
     let rig_cores = cores(rig, usage(std::process::id())?);
-    load.rig.over.store(true, Ordering::Relaxed);
+    load.end();
     for place in places {
         place.await.map_err(|error| error.to_string())?;
     }
@@ -157,6 +177,7 @@ pub async fn run(
     let outcomes = load.outcomes();
     let mean = megabytes.iter().sum::<f64>() / megabytes.len().max(1) as f64;
     Ok(judge(Capacity {
+        line: options.line.as_str(),
         calls: options.calls,
         seconds: (seconds * 10.0).round() / 10.0,
         cores_per_call: digits(cores_engine / options.calls as f64, 5),
@@ -178,11 +199,8 @@ pub async fn run(
         rig_late_share: digits(rig_late(&outcomes), 4),
         valid: true,
         doubts: Vec::new(),
+        bars: Vec::new(),
     }))
-}
-
-fn rise(calls: usize) -> Duration {
-    Duration::from_secs(calls.div_ceil(RISE) as u64 + 2)
 }
 
 fn digits(value: f64, digits: i32) -> f64 {
@@ -225,126 +243,8 @@ fn judge(mut found: Capacity) -> Capacity {
     }
     found.valid = doubts.is_empty();
     found.doubts = doubts;
+    found.bars = bars(&found);
     found
-}
-
-/// The process that is measured.
-struct Measured {
-    id: u32,
-    url: String,
-    child: Child,
-    orders: ChildStdin,
-    answers: Lines<BufReader<ChildStdout>>,
-}
-
-impl Measured {
-    async fn start(program: &Path, calls: usize) -> Result<Self, String> {
-        let mut child = Command::new(program)
-            .args(["worker", "capacity", &calls.to_string()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{} cannot be started: {error}.", program.display()))?;
-        let gone = "The measured process ended; what it said is above.";
-        let (id, orders, answers) = (child.id(), child.stdin.take(), child.stdout.take());
-        let (Some(id), Some(orders), Some(answers)) = (id, orders, answers) else {
-            return Err(gone.into());
-        };
-        let mut answers = BufReader::new(answers).lines();
-        let line = answers.next_line().await.ok().flatten().ok_or(gone)?;
-        let Ready { url } = serde_json::from_str(&line).map_err(|error| error.to_string())?;
-        Ok(Self {
-            id,
-            url,
-            child,
-            orders,
-            answers,
-        })
-    }
-
-    async fn ask(&mut self) -> Result<Said, String> {
-        let gone = "The measured process broke down; what it said is above.";
-        self.orders.write_all(b"\n").await.map_err(|_| gone)?;
-        let line = self.answers.next_line().await.ok().flatten().ok_or(gone)?;
-        serde_json::from_str(&line).map_err(|error| error.to_string())
-    }
-
-    async fn stop(mut self) -> Result<(), String> {
-        drop(self.orders);
-        match self.child.wait().await {
-            Ok(status) if status.success() => Ok(()),
-            _ => Err("The measured process did not end well.".into()),
-        }
-    }
-}
-
-/// Telephones at work, and what came of their calls.
-#[derive(Debug, Clone)]
-struct Load {
-    rig: Arc<Rig>,
-    outcomes: Arc<Mutex<Vec<Outcome>>>,
-}
-
-/// Numbers calls, so that no two are the same at the carrier.
-static CALLS: AtomicUsize = AtomicUsize::new(1);
-
-impl Load {
-    fn new(url: &str, turns: &[Turn]) -> Result<Self, String> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .map_err(|error| error.to_string())?;
-        Ok(Self {
-            rig: Arc::new(Rig {
-                url: url.to_owned(),
-                client,
-                turns: turns.to_vec(),
-                over: AtomicBool::new(false),
-            }),
-            outcomes: Arc::default(),
-        })
-    }
-
-    fn outcomes(&self) -> Vec<Outcome> {
-        let outcomes = self.outcomes.lock();
-        outcomes.unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Holds so many calls at once, so many times.
-    async fn hold(&self, places: usize, times: usize) {
-        let places = (0..places).map(|_| async {
-            for _ in 0..times {
-                self.one().await;
-            }
-        });
-        futures_util::future::join_all(places).await;
-    }
-
-    async fn one(&self) {
-        let outcome = self.rig.call(CALLS.fetch_add(1, Ordering::Relaxed)).await;
-        if !self.rig.over.load(Ordering::Relaxed) {
-            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
-            outcomes.push(outcome);
-        }
-    }
-
-    /// Begins to hold so many calls, one after another in every place, until the rig is over.
-    fn begin(&self, places: usize) -> Vec<tokio::task::JoinHandle<()>> {
-        let place = |index: usize| {
-            let load = self.clone();
-            // Spread within the second, so that frames of different calls fall together no more than those of strangers do.
-            let wait = Duration::from_secs(1) * u32::try_from(index).unwrap_or(0) / RISE as u32
-                + Duration::from_micros(fastrand::u64(0..20_000));
-            tokio::spawn(async move {
-                clock::sleep(wait).await;
-                while !load.rig.over.load(Ordering::Relaxed) {
-                    load.one().await;
-                }
-            })
-        };
-        (0..places).map(place).collect()
-    }
 }
 
 #[cfg(test)]
@@ -354,6 +254,7 @@ mod tests {
     fn found() -> Capacity {
         let percentiles = Percentiles::of([Duration::from_millis(900)]);
         Capacity {
+            line: "twilio",
             calls: 10,
             seconds: 60.0,
             cores_per_call: 0.001,
@@ -375,6 +276,7 @@ mod tests {
             rig_late_share: 0.0,
             valid: false,
             doubts: Vec::new(),
+            bars: Vec::new(),
         }
     }
 

@@ -37,7 +37,7 @@ mod capacity;
 mod show;
 mod traces;
 
-pub(super) use self::capacity::be_measured;
+pub(super) use self::capacity::{WhichLine, be_measured};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

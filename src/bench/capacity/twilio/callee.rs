@@ -1,14 +1,11 @@
 //! One telephone of the rig: it calls in, is heard and hears over a stream, and holds the eight turns of the workload.
 //!
-//! It paces its sound at 20 ms, holds what it is sent as a carrier does, gives marks back when they were played, and measures
-//! what a callee feels. It judges nothing.
+//! It paces its sound at 20 ms, holds what it is sent as a carrier does, and gives marks back when they were played. It judges
+//! nothing.
 
 use std::{
     collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -23,78 +20,33 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    super::workload::Said,
+    super::dialogue::{Dialogue, Outcome, Step, Turn},
     engine::{ACCOUNT, NUMBER, TOKEN},
 };
 use crate::driver::clock;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// The agent has finished when it has been silent for so long after it was heard.
-const QUIET: Duration = Duration::from_millis(600);
-/// A callee whom nobody answers hangs up, and the call counts as failed.
-const GIVE_UP: Duration = Duration::from_secs(15);
 /// One frame.
 const TICK: Duration = Duration::from_millis(20);
-/// How late a tick of the rig may be before the rig counts as overloaded.
-const RIG_LATE: Duration = Duration::from_millis(20);
 
-/// How a call went.
-#[derive(Debug, Clone, Default)]
-pub(in super::super) struct Outcome {
-    /// From the last voiced frame of each turn to the first frame of the answer.
-    pub(in super::super) gaps: Vec<Duration>,
-    /// Why it failed.
-    pub(in super::super) failed: Option<String>,
-    /// Answers that came into a hesitation.
-    pub(in super::super) cut_in: usize,
-    /// Ticks of the rig, and those that came late.
-    pub(in super::super) ticks: usize,
-    pub(in super::super) late: usize,
-}
-
-/// What every callee of the rig knows.
+/// What every callee over this line knows.
 #[derive(Debug)]
 pub(in super::super) struct Rig {
     pub(in super::super) url: String,
     pub(in super::super) client: reqwest::Client,
-    pub(in super::super) turns: Vec<Turn>,
-    /// When set, calls are hung up at once and do not count.
-    pub(in super::super) over: AtomicBool,
-}
-
-/// A turn, ready to be sent.
-#[derive(Debug, Clone)]
-pub(in super::super) struct Turn {
-    frames: Arc<[String]>,
-    voiced: usize,
-}
-
-impl Turn {
-    pub(in super::super) fn new(said: &Said) -> Self {
-        Self {
-            frames: said
-                .codes
-                .chunks(FRAME)
-                .map(|c| STANDARD.encode(c))
-                .collect(),
-            voiced: said.voiced,
-        }
-    }
 }
 
 impl Rig {
-    /// Makes one call, from the first ring to its end.
-    pub(in super::super) async fn call(&self, number: usize) -> Outcome {
-        let sid = format!("CA{number:032x}");
-        let mut outcome = Outcome::default();
-        if let Err(why) = self.hold(&sid, &mut outcome).await {
-            outcome.failed = Some(why);
-        }
-        outcome
-    }
-
-    async fn hold(&self, sid: &str, outcome: &mut Outcome) -> Result<(), String> {
+    /// Makes one call, from the first ring to its end; cuts it short when `over` says so.
+    pub(in super::super) async fn hold(
+        &self,
+        number: usize,
+        turns: &[Turn],
+        over: &AtomicBool,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        let sid = &format!("CA{number:032x}");
         let twiml = self.ring(sid).await?;
         let url = attribute(&twiml, "url").ok_or("the answer names no stream")?;
         let parameters = parameters(&twiml).ok_or("the stream has no parameters")?;
@@ -110,9 +62,9 @@ impl Rig {
         let (socket, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
             .await
             .map_err(|error| error.to_string())?;
-        let mut phone = Phone::new(sid, socket, outcome);
+        let mut phone = Phone::new(sid, socket, turns, outcome);
         phone.open(&parameters).await?;
-        phone.talk(self).await
+        phone.talk(over).await
     }
 
     /// Rings, and returns what the called side wants done.
@@ -152,33 +104,26 @@ struct Phone<'a> {
     stream: String,
     socket: Socket,
     outcome: &'a mut Outcome,
+    dialogue: Dialogue<'a>,
     sequence: u64,
     chunk: u64,
     silence: String,
-    /// When what is held will have been played.
-    played: Instant,
     /// Marks that are out, and when they will have been played.
     marks: VecDeque<(Instant, String)>,
-    /// Whether the agent was heard since the last turn.
-    heard: bool,
-    /// The last voiced frame of a turn that was not answered yet.
-    waits_since: Option<Instant>,
 }
 
 impl<'a> Phone<'a> {
-    fn new(sid: &'a str, socket: Socket, outcome: &'a mut Outcome) -> Self {
+    fn new(sid: &'a str, socket: Socket, turns: &'a [Turn], outcome: &'a mut Outcome) -> Self {
         Self {
             sid,
             stream: sid.replacen("CA", "MZ", 1),
             socket,
             outcome,
+            dialogue: Dialogue::new(turns, clock::now()),
             sequence: 0,
             chunk: 0,
             silence: STANDARD.encode([0xff; FRAME]),
-            played: clock::now(),
             marks: VecDeque::new(),
-            heard: false,
-            waits_since: None,
         }
     }
 
@@ -201,44 +146,30 @@ impl<'a> Phone<'a> {
     }
 
     /// Holds the conversation and hangs up.
-    async fn talk(&mut self, rig: &Rig) -> Result<(), String> {
+    async fn talk(&mut self, over: &AtomicBool) -> Result<(), String> {
         let begun = clock::now();
         let mut ticker = clock::ticker(TICK);
-        let mut turns = rig.turns.iter();
-        let mut saying: Option<(&Turn, usize)> = None;
-        // Whoever picks up speaks first; every further turn waits for the agent.
-        let mut next = true;
-        let mut last = begun;
         loop {
             tokio::select! {
                 biased;
                 due = ticker.tick() => {
-                    let now = clock::now();
-                    self.outcome.ticks += 1;
-                    self.outcome.late += usize::from(now.saturating_duration_since(due) > RIG_LATE);
-                    if rig.over.load(Ordering::Relaxed) {
+                    if over.load(Ordering::Relaxed) {
                         return self.hang_up().await;
                     }
-                    if saying.is_none() {
-                        let quiet = self.heard && now > self.played + QUIET;
-                        if next || quiet {
-                            match turns.next() {
-                                Some(turn) => saying = Some((turn, 0)),
-                                None => return self.hang_up().await,
-                            }
-                            (next, self.heard, last) = (false, false, now);
-                        } else if now.saturating_duration_since(last.max(self.played)) > GIVE_UP {
+                    let now = clock::now();
+                    match self.dialogue.step(due, now, self.outcome) {
+                        Step::Sound { encoded, .. } => self.frame(Some(encoded), now, begun).await?,
+                        Step::Silence => self.frame(None, now, begun).await?,
+                        Step::HangUp => return self.hang_up().await,
+                        Step::Deserted => {
                             self.hang_up().await?;
                             return Err("nobody answered for 15 s".into());
                         }
                     }
-                    self.frame(&mut saying, now, begun).await?;
                     self.give_back(now).await?;
                 }
                 message = self.socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => {
-                        self.receive(&text, saying.is_some()).await?;
-                    }
+                    Some(Ok(Message::Text(text))) => self.receive(&text).await?,
                     Some(Ok(Message::Close(_)) | Err(_)) | None => {
                         return Err("the stream was closed from the other side".into());
                     }
@@ -251,28 +182,13 @@ impl<'a> Phone<'a> {
     /// Sends the sound of 20 ms.
     async fn frame(
         &mut self,
-        saying: &mut Option<(&Turn, usize)>,
+        sound: Option<&str>,
         now: Instant,
         begun: Instant,
     ) -> Result<(), String> {
         self.sequence += 1;
         self.chunk += 1;
-        let payload = match saying {
-            Some((turn, at)) => {
-                let frame = &turn.frames[*at];
-                *at += 1;
-                if *at == turn.voiced {
-                    self.waits_since = Some(now);
-                }
-                let whole = *at == turn.frames.len();
-                let frame = frame.as_str();
-                if whole {
-                    *saying = None;
-                }
-                frame
-            }
-            None => self.silence.as_str(),
-        };
+        let payload = sound.unwrap_or(&self.silence);
         let (sequence, chunk, stream) = (self.sequence, self.chunk, &self.stream);
         let timestamp = (now - begun).as_millis();
         let text = format!(
@@ -281,27 +197,19 @@ impl<'a> Phone<'a> {
         self.send(text).await
     }
 
-    async fn receive(&mut self, text: &str, talking: bool) -> Result<(), String> {
+    async fn receive(&mut self, text: &str) -> Result<(), String> {
         let now = clock::now();
         if text.contains(r#""event":"media""#) {
             let payload = field(text, "payload").ok_or("media without a payload")?;
             let length = Duration::from_micros(payload.len() as u64 / 4 * 3 * 125);
-            if let Some(since) = self.waits_since.take() {
-                self.outcome.gaps.push(now - since);
-            }
-            if talking {
-                self.outcome.cut_in += usize::from(self.played <= now);
-            } else {
-                self.heard = true;
-            }
-            self.played = self.played.max(now) + length;
+            self.dialogue.hear(length, now, self.outcome);
         } else if text.contains(r#""event":"mark""#) {
             let name = field(text, "name")
                 .ok_or("a mark without a name")?
                 .to_owned();
-            self.marks.push_back((self.played, name));
+            self.marks.push_back((self.dialogue.played(), name));
         } else if text.contains(r#""event":"clear""#) {
-            self.played = now;
+            self.dialogue.clear(now);
             for (due, _) in &mut self.marks {
                 *due = now;
             }

@@ -1,21 +1,22 @@
-//! The process that is measured: the whole program, with a carrier's line and with services that stand in.
+//! The process that is measured: the whole program, with the line that is measured and with services that stand in.
 //!
 //! It says by one line on standard output where it listens, answers every line on standard input with one line of JSON, and
 //! ends when standard input does. It is a process of its own so that its processor time and memory are nobody else's.
 
-use std::io::Write;
+use std::{io::Write, net::SocketAddr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use super::super::workload;
+use super::super::{Carried, workload};
 use crate::{
     app::App,
-    config::{Config, Kept, Services},
+    config::{Config, Encryption, Kept, Reception, Services, SoundCodec},
     driver::pulse,
+    line::Line,
     provider::{ProviderError, ProviderErrorKind},
+    store::Cache,
 };
-use std::sync::Arc;
 
 /// The account at the carrier that stands in.
 pub const ACCOUNT: &str = "AC00000000000000000000000000000001";
@@ -29,6 +30,8 @@ pub const NUMBER: &str = "+14155550100";
 pub struct Ready {
     /// `http://127.0.0.1:PORT`
     pub url: String,
+    /// Where it listens for SIP, if calls come that way.
+    pub sip: Option<SocketAddr>,
 }
 
 /// What it says of itself.
@@ -52,15 +55,31 @@ pub struct Said {
 ///
 /// # Errors
 /// When the program does not start; a sentence.
-pub async fn run(calls: usize) -> Result<(), String> {
+pub async fn run(calls: usize, line: Carried) -> Result<(), String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let folder = tempfile::tempdir().map_err(|error| text(&error))?;
-    let config = config(calls);
+    let config = match line {
+        Carried::Stream => stream_config(calls),
+        Carried::Sip => sip_config(calls),
+    };
+    let mut sip = None;
+    let services = |config: &Config, _cache: Cache, public_url: &str| match line {
+        Carried::Stream => {
+            let line = config.line.twilio.line(public_url).map_err(unusable)?;
+            Ok(services(Arc::new(line)))
+        }
+        Carried::Sip => {
+            let line = config.line.sip.line().map_err(unusable)?;
+            sip = Some(line.local());
+            Ok(services(Arc::new(line)))
+        }
+    };
     let app = App::start_with(&config, folder.path(), services)
         .await
         .map_err(|error| text(&error))?;
     print(&Ready {
         url: app.public_url().to_owned(),
+        sip,
     })?;
     let mut orders = BufReader::new(tokio::io::stdin()).lines();
     let mut before = pulse::read();
@@ -90,35 +109,53 @@ fn print(what: &impl Serialize) -> Result<(), String> {
         .map_err(|error| format!("Nobody reads what the measured process says: {error}."))
 }
 
-fn config(calls: usize) -> Config {
+fn common_config(calls: usize) -> Config {
     let mut config = Config::default();
     config.server.listen = ([127, 0, 0, 1], 0).into();
     // The next call of a place may come in before the last one is kept.
     config.calls.max_concurrent = calls * 2 + 8;
     config.calls.drain_seconds = 1;
+    config
+}
+
+fn stream_config(calls: usize) -> Config {
+    let mut config = common_config(calls);
     let carrier = &mut config.line.twilio;
     carrier.account_sid = ACCOUNT.into();
     carrier.auth_token = TOKEN.to_owned().into();
     carrier.from_phone_numbers = vec![NUMBER.into()];
     // Nothing is asked of the carrier: its calls come in, and end by themselves.
     carrier.api_base = "http://127.0.0.1:9".into();
-    carrier.inbound.objective = "Book a table".into();
-    carrier.inbound.first_message = workload::opening().into();
+    take_calls(&mut carrier.inbound);
     config
 }
 
-fn services(
-    config: &Config,
-    _cache: crate::store::Cache,
-    public_url: &str,
-) -> Result<Services, ProviderError> {
-    let line = config.line.twilio.line(public_url);
-    let line = line.map_err(|error| ProviderError::new(ProviderErrorKind::Unsupported, error))?;
-    Ok(Services {
+fn sip_config(calls: usize) -> Config {
+    let mut config = common_config(calls);
+    let sip = &mut config.line.sip;
+    sip.listen = ([127, 0, 0, 1], 0).into();
+    sip.peers = vec!["127.0.0.0/8".into()];
+    sip.codecs = vec![SoundCodec::Pcmu];
+    sip.srtp = Encryption::Disabled;
+    take_calls(&mut sip.inbound);
+    config
+}
+
+fn take_calls(inbound: &mut Reception) {
+    inbound.objective = "Book a table".into();
+    inbound.first_message = workload::opening().into();
+}
+
+fn unusable(error: String) -> ProviderError {
+    ProviderError::new(ProviderErrorKind::Unsupported, error)
+}
+
+fn services(line: Arc<dyn Line>) -> Services {
+    Services {
         kept: Kept::default(),
-        lines: vec![Arc::new(line)],
+        lines: vec![line],
         stt: Arc::new(workload::hearing()),
         llm: Arc::new(workload::thinking()),
         tts: Arc::new(workload::speaking()),
-    })
+    }
 }
