@@ -143,7 +143,6 @@ struct Driver {
     core: Call,
     services: Services,
     leg: Option<Leg>,
-    /// Boxed: the future of a call holds this struct twice.
     sound: Option<Box<Sound>>,
     scribe: Scribe,
     commands: Option<mpsc::Receiver<Command>>,
