@@ -55,18 +55,23 @@ impl Supervisor {
                 let _: Result<_, _> = take.send(false);
                 continue;
             };
-            match self.keep_incoming(&line, &reception, &to, &from).await {
-                Ok(stored) => {
-                    tracing::info!(call = %stored.call.call_id, from = %Private(&from), "a call comes in");
-                    self.launch(stored, line.clone(), Some((id, place)));
-                    // A carrier that does not wait for it any more ends the call, and so does its line.
-                    let _: Result<_, _> = take.send(true);
+            // Each is recorded on its own: many may come in at once, and a disk takes its time with every one.
+            let (supervisor, line) = (self.clone(), line.clone());
+            tokio::spawn(async move {
+                let kept = supervisor.keep_incoming(&line, &reception, &to, &from);
+                match kept.await {
+                    Ok(stored) => {
+                        tracing::info!(call = %stored.call.call_id, from = %Private(&from), "a call comes in");
+                        supervisor.launch(stored, line, Some((id, place)));
+                        // A carrier that does not wait for it any more ends the call, and so does its line.
+                        let _: Result<_, _> = take.send(true);
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "an incoming call could not be recorded and was not taken");
+                        let _: Result<_, _> = take.send(false);
+                    }
                 }
-                Err(error) => {
-                    tracing::error!(%error, "an incoming call could not be recorded and was not taken");
-                    let _: Result<_, _> = take.send(false);
-                }
-            }
+            });
         }
     }
 
