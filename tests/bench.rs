@@ -5,8 +5,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use agentphone::{
     bench::{
-        Cue, Label, Pause, PauseKind, Trial, When,
-        capacity::{self, endurance},
+        Cue, Label, Pause, PauseKind, Trial, When, bars,
+        capacity::{self, Carried, endurance},
         latency,
         stage::Stage,
         turns,
@@ -134,11 +134,11 @@ fn the_engine_adds_no_more_than_the_wait_for_a_frame() {
     assert_eq!(format!("{found:?}"), format!("{:?}", measure()));
 }
 
-#[tokio::test]
-async fn the_rig_holds_calls_with_the_program_as_another_process() {
+/// Holds two calls for three seconds, and returns the bar on processors that they are held to.
+async fn bar_of(line: Carried) -> f64 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let options = capacity::Options {
-        line: capacity::Carried::Stream,
+        line,
         calls: 2,
         length: Duration::from_secs(3),
         unloaded: 0,
@@ -153,29 +153,26 @@ async fn the_rig_holds_calls_with_the_program_as_another_process() {
         "{found:?}"
     );
     assert!(found.late_frame_ms.p99.is_some(), "{found:?}");
+    assert_eq!(found.line, line.as_str());
+    let bars = bars::known::capacity(&found);
+    assert_eq!(bars[0].measured, Some(found.cores_per_call));
+    bars[0].bound
+}
+
+#[tokio::test]
+async fn the_rig_holds_calls_with_the_program_as_another_process() {
+    assert_eq!(bar_of(Carried::Stream).await, 0.0015);
 }
 
 #[tokio::test]
 async fn the_rig_holds_calls_by_sip_too() {
-    let options = capacity::Options {
-        line: capacity::Carried::Sip,
-        calls: 2,
-        length: Duration::from_secs(3),
-        unloaded: 0,
-    };
-    let program = Path::new(env!("CARGO_BIN_EXE_agentphone"));
-    let found = capacity::run(program, &options, |_| ())
-        .await
-        .expect("it can be run");
-    assert_eq!((found.failed, found.dropped), (0, 0), "{found:?}");
-    assert_eq!((found.line, found.bars[0].limit), ("sip", 0.002));
-    assert!(found.late_frame_ms.p99.is_some(), "{found:?}");
+    assert_eq!(bar_of(Carried::Sip).await, 0.002);
 }
 
 #[tokio::test]
 async fn memory_is_read_while_short_calls_come_and_go() {
     let options = endurance::Options {
-        line: capacity::Carried::Sip,
+        line: Carried::Sip,
         calls: 2,
         total: 2,
     };

@@ -9,7 +9,6 @@ use std::{path::Path, time::Duration};
 use serde::Serialize;
 
 use self::{
-    bars::{Bar, bars},
     dialogue::{Outcome, Turn},
     load::{Load, rise},
     process::Measured,
@@ -18,10 +17,10 @@ use self::{
 use super::stats::Percentiles;
 use crate::driver::clock;
 
-pub mod bars;
 mod dialogue;
 pub mod endurance;
 mod load;
+mod phone;
 mod process;
 mod sip;
 mod twilio;
@@ -114,8 +113,6 @@ pub struct Capacity {
     pub valid: bool,
     /// Why not.
     pub doubts: Vec<String>,
-    /// What was aimed at, and by how much it was met or missed.
-    pub bars: Vec<Bar>,
 }
 
 /// Percentiles of lateness, in milliseconds.
@@ -199,7 +196,6 @@ pub async fn run(
         rig_late_share: digits(rig_late(&outcomes), 4),
         valid: true,
         doubts: Vec::new(),
-        bars: Vec::new(),
     }))
 }
 
@@ -243,7 +239,6 @@ fn judge(mut found: Capacity) -> Capacity {
     }
     found.valid = doubts.is_empty();
     found.doubts = doubts;
-    found.bars = bars(&found);
     found
 }
 
@@ -276,7 +271,6 @@ mod tests {
             rig_late_share: 0.0,
             valid: false,
             doubts: Vec::new(),
-            bars: Vec::new(),
         }
     }
 

@@ -21,14 +21,9 @@ use super::{bars::Bar, end_of_turn::EndOfTurn, stats::Percentiles};
 pub struct Report {
     /// Of this program.
     pub version: &'static str,
-    /// What everything was drawn from.
-    pub seed: u64,
-    /// Trials a group.
-    pub size: usize,
-    /// `tuning` or `held_out`.
-    pub part: &'static str,
-    /// The recordings.
-    pub audio: Audio,
+    /// What the trials were drawn from, where any were.
+    #[serde(flatten)]
+    pub drawn: Option<Drawn>,
     /// What the figures are held to.
     pub bars: Vec<Bar>,
     /// When the engine takes its turn.
@@ -40,6 +35,34 @@ pub struct Report {
     /// Figures of the other experiments, by name.
     #[serde(flatten)]
     pub others: BTreeMap<&'static str, serde_json::Value>,
+}
+
+/// What trials are drawn from: the same of all these gives the same trials.
+#[derive(Debug, Clone, Serialize)]
+pub struct Drawn {
+    /// What everything was drawn from.
+    pub seed: u64,
+    /// Trials a group.
+    pub size: usize,
+    /// `tuning` or `held_out`.
+    pub part: &'static str,
+    /// The recordings.
+    pub audio: Audio,
+}
+
+impl Report {
+    /// Makes the report of a run that has no figures yet.
+    #[must_use]
+    pub const fn new(drawn: Option<Drawn>) -> Self {
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            drawn,
+            bars: Vec::new(),
+            end_of_turn: None,
+            felt_silence_ms: None,
+            others: BTreeMap::new(),
+        }
+    }
 }
 
 /// The recordings of a run.

@@ -1,7 +1,6 @@
 //! `agentphone bench`: measures turn-taking on recorded sound, shows the figures, and writes them as JSON.
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -20,7 +19,7 @@ use crate::{
     bench::{
         Trial, barge_in, bars, dialogue, end_of_turn, examples, fit, latency,
         library::{Library, Part},
-        report::{Audio, Page, Report, Trace, Trials},
+        report::{Audio, Drawn, Page, Report, Trace, Trials},
         run::play_all,
         speech,
         stage::Stage,
@@ -186,7 +185,7 @@ impl Options {
         bar.finish_and_clear();
         self.keep(&answers)?;
         report.bars = bars::known::barge_in(&found);
-        self.show(bars::known::BARGE_IN, &found, &mut report)?;
+        show_figures(bars::known::BARGE_IN, &found, &mut report)?;
         let trials = Trials {
             barge_in: outcomes,
             ..traces.into()
@@ -215,7 +214,7 @@ impl Options {
         .map_err(Failure::new)?;
         bar.finish_and_clear();
         report.bars = bars::known::speech(&found);
-        self.show(bars::known::SPEECH, &found, &mut report)?;
+        show_figures(bars::known::SPEECH, &found, &mut report)?;
         let trials = Trials {
             speech: said.iter().map(speech::Hearing::from).collect(),
             traces: said.iter().map(Trace::of_said).collect(),
@@ -239,25 +238,12 @@ impl Options {
         )?;
         bar.finish_and_clear();
         report.bars = bars::known::latency(&found);
-        self.show(bars::known::LATENCY, &found, &mut report)?;
+        show_figures(bars::known::LATENCY, &found, &mut report)?;
         let trials = Trials {
             latency: answers,
             ..traces.into()
         };
         self.write(&report, &trials)
-    }
-
-    /// Shows the figures of an experiment and puts them into the report.
-    fn show(
-        &self,
-        name: &'static str,
-        found: &impl serde::Serialize,
-        report: &mut Report,
-    ) -> Result<(), Failure> {
-        let figures = serde_json::to_value(found)?;
-        say(&serde_json::to_string_pretty(&figures)?);
-        report.others.insert(name, figures);
-        Ok(())
     }
 
     fn fit(&self, project: &Path) -> Result<ExitCode, Failure> {
@@ -340,8 +326,7 @@ impl Options {
             folders.push(gathered);
         }
         let library = Library::load(&folders)?;
-        let report = Report {
-            version: env!("CARGO_PKG_VERSION"),
+        let drawn = Drawn {
             seed: self.seed,
             size: self.size,
             part: match self.part {
@@ -353,11 +338,8 @@ impl Options {
                 recordings: library.recordings.len(),
                 folders: folders.iter().map(|f| f.display().to_string()).collect(),
             },
-            bars: Vec::new(),
-            end_of_turn: None,
-            felt_silence_ms: None,
-            others: BTreeMap::new(),
         };
+        let report = Report::new(Some(drawn));
         Ok((library, report))
     }
 
@@ -384,23 +366,45 @@ impl Options {
         }
     }
 
-    /// Shows how far the run is from its bars, and writes what was asked for.
     fn write(&self, report: &Report, trials: &Trials) -> Result<ExitCode, Failure> {
-        for line in bars::lines(&report.bars) {
-            say(&line);
-        }
-        if let Some(file) = &self.json {
-            let mut text = serde_json::to_string_pretty(report)?;
-            text.push('\n');
-            write_file(file, &text)?;
-            say(&format!("figures: {}", file.display()));
-        }
-        if let Some(file) = &self.html {
-            write_file(file, &Page::new(report, trials).write()?)?;
-            say(&format!("report: {}", file.display()));
-        }
+        write(report, trials, self.json.as_deref(), self.html.as_deref())?;
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// Shows the figures of an experiment and puts them into the report.
+fn show_figures(
+    name: &'static str,
+    found: &impl serde::Serialize,
+    report: &mut Report,
+) -> Result<(), Failure> {
+    let figures = serde_json::to_value(found)?;
+    say(&serde_json::to_string_pretty(&figures)?);
+    report.others.insert(name, figures);
+    Ok(())
+}
+
+/// Shows how far the run is from its bars, and writes what was asked for.
+fn write(
+    report: &Report,
+    trials: &Trials,
+    json: Option<&Path>,
+    html: Option<&Path>,
+) -> Result<(), Failure> {
+    for line in bars::lines(&report.bars) {
+        say(&line);
+    }
+    if let Some(file) = json {
+        let mut text = serde_json::to_string_pretty(report)?;
+        text.push('\n');
+        write_file(file, &text)?;
+        say(&format!("figures: {}", file.display()));
+    }
+    if let Some(file) = html {
+        write_file(file, &Page::new(report, trials).write()?)?;
+        say(&format!("report: {}", file.display()));
+    }
+    Ok(())
 }
 
 fn write_file(file: &Path, text: &str) -> Result<(), Failure> {

@@ -11,11 +11,17 @@ use std::{
 
 use agentphone::{
     bench::{
-        Cue, Label, Trial, When, barge_in, bars, end_of_turn, latency,
+        Cue, Label, Trial, When, barge_in, bars,
+        capacity::{
+            Capacity, Late,
+            endurance::{Endurance, Reading},
+        },
+        end_of_turn, latency,
         library::{Library, Part},
-        report::{Audio, Page, Report, Trace, Trials},
+        report::{Audio, Drawn, Page, Report, Trace, Trials},
         speech,
         stage::{Played, Stage},
+        stats::Percentiles,
     },
     line::simulated::scenario::Echo,
     provider::{
@@ -121,14 +127,16 @@ fn everything() -> (Report, Trials) {
     traces.extend(said.iter().map(Trace::of_said));
     let report = Report {
         version: "0.0.0",
-        seed: 1,
-        size: 1,
-        part: "held_out",
-        audio: Audio {
-            hash: library.hash,
-            recordings: 0,
-            folders: Vec::new(),
-        },
+        drawn: Some(Drawn {
+            seed: 1,
+            size: 1,
+            part: "held_out",
+            audio: Audio {
+                hash: library.hash,
+                recordings: 0,
+                folders: Vec::new(),
+            },
+        }),
         bars: [
             bars::known::end_of_turn(&ends.end_of_turn),
             bars::known::barge_in(&over),
@@ -279,6 +287,91 @@ fn a_report_holds_every_figure_as_json_and_every_trial_as_a_page() {
     for button in ["Previous", "Next", "A random trial", "worst first"] {
         assert!(shown.contains(button), "{button}");
     }
+}
+
+#[test]
+fn a_report_of_load_shows_its_bars_its_doubts_and_what_they_mean() {
+    let turns = Percentiles::of([Duration::from_millis(900)]);
+    let capacity = Capacity {
+        line: "sip",
+        calls: 10,
+        seconds: 60.0,
+        cores_per_call: 0.001,
+        mb_per_call: 0.6,
+        idle_mb: 20.0,
+        late_frame_ms: Late {
+            p50: Some(0.1),
+            p99: None,
+            p999: None,
+        },
+        turn_latency_ms: turns,
+        unloaded_turn_latency_ms: turns,
+        completed: 40,
+        failed: 3,
+        first_failure: None,
+        cut_in: 0,
+        dropped: 0,
+        rig_cores: 0.1,
+        rig_late_share: 0.0,
+        valid: false,
+        doubts: vec!["3 of <43> calls failed.".into()],
+    };
+    let endurance = Endurance {
+        line: "twilio",
+        calls: 10,
+        total_calls: 1000,
+        seconds: 60.0,
+        idle_mb: 20.0,
+        memory_mb: vec![Reading {
+            ended: 50,
+            mb: 33.5,
+        }],
+        growth_mb: 4.0,
+        growth_limit_mb: 3.4,
+        failed: 0,
+        first_failure: None,
+        dropped: 2,
+        valid: false,
+        doubts: Vec::new(),
+    };
+    let mut report = Report::new(None);
+    report.bars = [
+        bars::known::capacity(&capacity),
+        bars::known::endurance(&endurance),
+    ]
+    .concat();
+    let figures = [
+        (bars::known::CAPACITY, serde_json::to_value(&capacity)),
+        (bars::known::ENDURANCE, serde_json::to_value(&endurance)),
+    ];
+    for (name, figures) in figures {
+        let figures = figures.expect("figures are JSON");
+        report.others.insert(name, figures);
+    }
+    let json = serde_json::to_value(&report).expect("a report is JSON");
+    assert_eq!(json["bars"][1]["missed_by"], 0.3);
+    assert_eq!(json["endurance"]["memory_mb"][0]["ended"], 50);
+    assert!(json.get("seed").is_none(), "{json:#}");
+    let page = Page::new(&report, &Trials::default())
+        .write()
+        .expect("a page can be written");
+    let drawn = drawn(&page, "");
+    for shown in [
+        "<h2>Capacity</h2>",
+        "<h2>Memory over many calls</h2>",
+        "Bars: 2 of 4 met",
+        "Bars: 0 of 2 met",
+        r#"<span class="missed">missed by 0.3 MB</span>"#,
+        r#"<span class="open">not decided</span>"#,
+        r#"<span class="missed">missed by 2</span>"#,
+        "3 of &lt;43&gt; calls failed.",
+        "memory after 50 calls had ended</td><td>33.5 MB",
+        "Measured on the real clock",
+    ] {
+        assert!(drawn.contains(shown), "{shown} is missing");
+    }
+    assert_eq!(drawn.matches("<summary>What the figures mean").count(), 2);
+    assert!(!drawn.contains("Any trial</h2>"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Bar, Unit};
 use crate::bench::{
     barge_in::BargeIn,
+    capacity::{Capacity, Carried, endurance::Endurance},
     end_of_turn::EndOfTurn,
     latency::Latency,
     speech::{EMBEDDED, Speech},
@@ -19,6 +20,10 @@ pub const BARGE_IN: &str = "barge_in";
 pub const SPEECH: &str = "speech";
 /// The name of the experiment on the engine's own share.
 pub const LATENCY: &str = "latency";
+/// The name of the experiment on what calls cost.
+pub const CAPACITY: &str = "capacity";
+/// The name of the experiment on memory over many calls.
+pub const ENDURANCE: &str = "endurance";
 
 /// The share of mid-turn pauses that may be cut for the delays to count.
 const CUT: f64 = 0.03;
@@ -190,6 +195,47 @@ pub fn latency(found: &Latency) -> Vec<Bar> {
         bar("engine's own share p50", 5.0, engine.p50).of(engine.count),
         bar("engine's own share p99", 25.0, engine.p99).of(engine.count),
     ]
+}
+
+/// The bars on what a call costs.
+#[must_use]
+pub fn capacity(found: &Capacity) -> Vec<Bar> {
+    let cores = if found.line == Carried::Sip.as_str() {
+        0.002
+    } else {
+        0.0015
+    };
+    let bar = |name, unit, bound, measured| Bar::at_most(CAPACITY, name, unit, bound, measured);
+    let (cost, memory) = (found.cores_per_call, found.mb_per_call);
+    let late = found.late_frame_ms.p99;
+    vec![
+        bar("processors per call", Unit::Cores, cores, Some(cost)).of(found.calls),
+        bar("memory per call", Unit::Megabytes, 0.3, Some(memory)).of(found.calls),
+        bar("lateness of outgoing frames p99", Unit::Ms, 5.0, late),
+        dropped(CAPACITY, found.dropped),
+    ]
+}
+
+/// The bars on memory over many calls.
+#[must_use]
+pub fn endurance(found: &Endurance) -> Vec<Bar> {
+    let (limit, growth) = (found.growth_limit_mb, found.growth_mb);
+    vec![
+        Bar::at_most(
+            ENDURANCE,
+            "growth of memory",
+            Unit::Megabytes,
+            limit,
+            Some(growth),
+        )
+        .of(found.total_calls),
+        dropped(ENDURANCE, found.dropped),
+    ]
+}
+
+fn dropped(experiment: &'static str, frames: u64) -> Bar {
+    let name = "frames dropped";
+    Bar::at_most(experiment, name, Unit::Count, 0.0, Some(frames as f64))
 }
 
 fn share(share: Option<f64>) -> String {

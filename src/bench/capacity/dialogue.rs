@@ -53,18 +53,20 @@ impl Turn {
     }
 }
 
+/// A frame of what is said.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Sound<'a> {
+    /// µ-law.
+    pub(super) codes: &'a [u8; FRAME],
+    /// The same in base64.
+    pub(super) encoded: &'a str,
+}
+
 /// What is to be done in this frame's time.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step<'a> {
-    /// This is said.
-    Sound {
-        /// µ-law.
-        codes: &'a [u8; FRAME],
-        /// The same in base64.
-        encoded: &'a str,
-    },
-    /// Nothing is said.
-    Silence,
+    /// This is said, or nothing.
+    Say(Option<Sound<'a>>),
     /// All was said and answered.
     HangUp,
     /// Nobody answers.
@@ -121,7 +123,7 @@ impl<'a> Dialogue<'a> {
             }
         }
         let Some((turn, frame)) = self.saying else {
-            return Step::Silence;
+            return Step::Say(None);
         };
         let turn = &self.turns[turn];
         let (codes, encoded) = (&turn.frames[frame], turn.encoded[frame].as_str());
@@ -133,7 +135,7 @@ impl<'a> Dialogue<'a> {
             Some((index, _)) if said < turn.frames.len() => Some((index, said)),
             _ => None,
         };
-        Step::Sound { codes, encoded }
+        Step::Say(Some(Sound { codes, encoded }))
     }
 
     /// Sound of the agent has come, so much of it.
@@ -180,11 +182,11 @@ mod tests {
         let mut step = |dialogue: &mut Dialogue<'_>, outcome: &mut Outcome| {
             now += frame;
             let step = match dialogue.step(now, now, outcome) {
-                Step::Sound { codes, encoded } => {
+                Step::Say(Some(Sound { codes, encoded })) => {
                     assert_eq!((codes, encoded.len()), (&[7; FRAME], 216));
                     's'
                 }
-                Step::Silence => '-',
+                Step::Say(None) => '-',
                 Step::HangUp => 'h',
                 Step::Deserted => 'd',
             };

@@ -12,6 +12,7 @@ use super::{
     Carried, callee,
     dialogue::{Outcome, Turn},
     engine::Ready,
+    phone::hold,
     sip,
 };
 use crate::driver::clock;
@@ -115,8 +116,8 @@ impl Load {
         let number = CALLS.fetch_add(1, Ordering::Relaxed);
         let mut outcome = Outcome::default();
         let held = match rig {
-            Rig::Stream(rig) => rig.hold(number, turns, over, &mut outcome).await,
-            Rig::Sip(rig) => rig.hold(number, turns, over, &mut outcome).await,
+            Rig::Stream(rig) => hold(rig.ring(number), turns, over, &mut outcome).await,
+            Rig::Sip(rig) => hold(rig.ring(number), turns, over, &mut outcome).await,
         };
         outcome.failed = held.err();
         self.0.ended.fetch_add(1, Ordering::Relaxed);

@@ -1,22 +1,22 @@
-//! The same calls over SIP and RTP, with no carrier in between: one telephone of the rig, with two sockets of its own.
+//! A telephone that calls in over SIP and RTP, with no carrier in between and two sockets of its own.
 //!
 //! It speaks what a trunk does for a call that comes in: INVITE, ACK and BYE over UDP, and a packet of G.711 every 20 ms in each
 //! direction. A request that gets no answer is sent again. It judges nothing.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
 use media::{Codec, FRAME};
 use tokio::net::UdpSocket;
 
-use super::dialogue::{Dialogue, Outcome, Step, Turn};
+use super::{
+    dialogue::{Dialogue, Outcome, Sound},
+    phone::{Phone, TICK},
+};
 use crate::driver::clock;
 
-/// One frame.
-const TICK: Duration = Duration::from_millis(20);
 /// A request without an answer is sent again after this (RFC 3261 section 17.1.1.2, T1).
 const AGAIN: Duration = Duration::from_millis(500);
 /// How often.
@@ -34,25 +34,18 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// Makes one call, from the first ring to its end; cuts it short when `over` says so.
-    pub(super) async fn hold(
-        &self,
-        number: usize,
-        turns: &[Turn],
-        over: &AtomicBool,
-        outcome: &mut Outcome,
-    ) -> Result<(), String> {
-        let mut phone = Phone::new(self.line, number).await?;
-        let sound = phone.ring().await?;
+    /// Makes one call, until sound can go both ways.
+    pub(super) async fn ring(&self, number: usize) -> Result<Telephone, String> {
+        let mut phone = Telephone::new(self.line, number).await?;
+        let sound = phone.call().await?;
         let there = phone.sound.connect(sound).await;
         there.map_err(|error| error.to_string())?;
-        let talked = phone.talk(turns, over, outcome).await;
-        let left = phone.request("BYE", 2, "").await;
-        talked.and(left.map(|_| ()))
+        Ok(phone)
     }
 }
 
-struct Phone {
+/// See the module's documentation.
+pub(super) struct Telephone {
     signals: UdpSocket,
     sound: UdpSocket,
     at: SocketAddr,
@@ -61,6 +54,25 @@ struct Phone {
     /// Of the other side, once it is known: the `To` with its tag, and where requests go.
     to: String,
     target: String,
+    /// The number of the next packet.
+    sequence: u16,
+    /// What came last.
+    bytes: Box<[u8; 2048]>,
+}
+
+/// What comes to it.
+pub(super) enum Came {
+    /// A packet of sound, in so many of the bytes.
+    Sound(usize),
+    Message(String),
+}
+
+/// Waits for a message.
+async fn message(signals: &UdpSocket) -> Result<String, String> {
+    let mut bytes = vec![0; 4096];
+    let read = signals.recv(&mut bytes).await;
+    let length = read.map_err(|error| format!("the line does not listen: {error}"))?;
+    Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
 }
 
 async fn socket() -> Result<UdpSocket, String> {
@@ -68,7 +80,7 @@ async fn socket() -> Result<UdpSocket, String> {
     socket.map_err(|error| format!("no socket for a telephone: {error}"))
 }
 
-impl Phone {
+impl Telephone {
     async fn new(line: SocketAddr, number: usize) -> Result<Self, String> {
         let (signals, sound) = (socket().await?, socket().await?);
         let at = signals.local_addr().map_err(|error| error.to_string())?;
@@ -84,6 +96,8 @@ impl Phone {
             number,
             to: "<sip:+14155550100@127.0.0.1>".into(),
             target: format!("sip:+14155550100@{line}"),
+            sequence: 0,
+            bytes: Box::new([0; 2048]),
         })
     }
 
@@ -111,13 +125,6 @@ impl Phone {
             .map_err(|error| format!("a message could not be sent: {error}"))
     }
 
-    async fn message(&self) -> Result<String, String> {
-        let mut bytes = vec![0; 4096];
-        let read = self.signals.recv(&mut bytes).await;
-        let length = read.map_err(|error| format!("the line does not listen: {error}"))?;
-        Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
-    }
-
     /// Sends a request until its final answer comes, and returns that.
     async fn request(&self, method: &str, sequence: u32, body: &str) -> Result<String, String> {
         let text = self.text(method, sequence, body);
@@ -126,7 +133,7 @@ impl Phone {
             if !trying {
                 self.send(&text).await?;
             }
-            while let Some(answer) = clock::timeout(AGAIN, self.message()).await {
+            while let Some(answer) = clock::timeout(AGAIN, message(&self.signals)).await {
                 let answer = answer?;
                 let of_this =
                     header(&answer, "CSeq").is_some_and(|at| at == format!("{sequence} {method}"));
@@ -147,7 +154,7 @@ impl Phone {
     }
 
     /// Calls, and returns where sound is to be sent.
-    async fn ring(&mut self) -> Result<SocketAddr, String> {
+    async fn call(&mut self) -> Result<SocketAddr, String> {
         let port = self
             .sound
             .local_addr()
@@ -173,49 +180,6 @@ impl Phone {
         Ok((self.line.ip(), port).into())
     }
 
-    /// Holds the conversation.
-    async fn talk(
-        &self,
-        turns: &[Turn],
-        over: &AtomicBool,
-        outcome: &mut Outcome,
-    ) -> Result<(), String> {
-        let mut dialogue = Dialogue::new(turns, clock::now());
-        let mut ticker = clock::ticker(TICK);
-        let mut packet = [0xff; HEADER + FRAME];
-        let (mut sequence, mut bytes) = (0_u16, [0; 2048]);
-        loop {
-            tokio::select! {
-                biased;
-                due = ticker.tick() => {
-                    if over.load(Ordering::Relaxed) {
-                        return Ok(());
-                    }
-                    match dialogue.step(due, clock::now(), outcome) {
-                        Step::Sound { codes, .. } => packet[HEADER..].copy_from_slice(codes),
-                        Step::Silence => packet[HEADER..].fill(0xff),
-                        Step::HangUp => return Ok(()),
-                        Step::Deserted => return Err("nobody answered for 15 s".into()),
-                    }
-                    packet[..HEADER].copy_from_slice(&self.rtp_header(sequence));
-                    sequence = sequence.wrapping_add(1);
-                    // A datagram that the system has no room for is lost, as on any network.
-                    let _ = self.sound.try_send(&packet);
-                }
-                read = self.sound.recv(&mut bytes) => {
-                    let length = read.map_err(|error| format!("the sound broke: {error}"))?;
-                    let now = clock::now();
-                    hear(&bytes[..length], &mut dialogue, now, outcome);
-                }
-                message = self.message() => {
-                    if message?.starts_with("BYE ") {
-                        return Err("the program hung up".into());
-                    }
-                }
-            }
-        }
-    }
-
     fn rtp_header(&self, sequence: u16) -> [u8; HEADER] {
         let mut header = [0; HEADER];
         header[0] = 0x80;
@@ -226,6 +190,57 @@ impl Phone {
         header[4..8].copy_from_slice(&timestamp.to_be_bytes());
         header[8..].copy_from_slice(&(self.number as u32).to_be_bytes());
         header
+    }
+}
+
+impl Phone for Telephone {
+    type Came = Came;
+
+    async fn come(&mut self) -> Result<Came, String> {
+        let Self {
+            sound,
+            signals,
+            bytes,
+            ..
+        } = self;
+        tokio::select! {
+            read = sound.recv(&mut **bytes) => {
+                read.map(Came::Sound).map_err(|error| format!("the sound broke: {error}"))
+            }
+            text = message(signals) => text.map(Came::Message),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        came: Came,
+        dialogue: &mut Dialogue<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        match came {
+            Came::Sound(length) => hear(&self.bytes[..length], dialogue, clock::now(), outcome),
+            Came::Message(text) if text.starts_with("BYE ") => {
+                return Err("the program hung up".into());
+            }
+            Came::Message(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, sound: Option<Sound<'_>>, _now: Instant) -> Result<(), String> {
+        let mut packet = [0xff; HEADER + FRAME];
+        packet[..HEADER].copy_from_slice(&self.rtp_header(self.sequence));
+        if let Some(sound) = sound {
+            packet[HEADER..].copy_from_slice(sound.codes);
+        }
+        self.sequence = self.sequence.wrapping_add(1);
+        // A datagram that the system has no room for is lost, as on any network.
+        let _ = self.sound.try_send(&packet);
+        Ok(())
+    }
+
+    async fn hang_up(self) -> Result<(), String> {
+        self.request("BYE", 2, "").await.map(|_| ())
     }
 }
 

@@ -17,6 +17,7 @@ const SCRIPT: (&str, &[&str]) = (
     &[
         include_str!("page/draw.js"),
         include_str!("page/figures.js"),
+        include_str!("page/load.js"),
         include_str!("page/trials.js"),
     ],
 );

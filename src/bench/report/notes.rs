@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html};
 use serde::Serialize;
 
-use crate::bench::bars::known::{BARGE_IN, END_OF_TURN, LATENCY, SPEECH};
+use crate::bench::bars::known::{BARGE_IN, CAPACITY, END_OF_TURN, ENDURANCE, LATENCY, SPEECH};
 
 /// One experiment's.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ struct Place {
     tried: Option<&'static str>,
 }
 
-const PLACES: [Place; 4] = [
+const PLACES: [Place; 6] = [
     Place {
         experiment: END_OF_TURN,
         document: "docs/turn-taking.md",
@@ -60,10 +60,24 @@ const PLACES: [Place; 4] = [
         definitions: "The engine's own share",
         tried: None,
     },
+    Place {
+        experiment: CAPACITY,
+        document: "docs/capacity.md",
+        text: include_str!("../../../docs/capacity.md"),
+        definitions: "Capacity",
+        tried: Some("Figures so far"),
+    },
+    Place {
+        experiment: ENDURANCE,
+        document: "docs/capacity.md",
+        text: include_str!("../../../docs/capacity.md"),
+        definitions: "Memory over many calls",
+        tried: Some("Figures so far"),
+    },
 ];
 
 impl Notes {
-    /// Returns those of every experiment that plays trials.
+    /// Returns those of every experiment.
     pub(super) fn all() -> BTreeMap<&'static str, Self> {
         let of = |place: Place| {
             let notes = Self {
@@ -132,6 +146,8 @@ mod tests {
         );
         assert!(notes[SPEECH].definitions.contains("<td>wer</td>"));
         assert!(notes[LATENCY].definitions.contains("engine_ms"));
+        assert!(notes[CAPACITY].definitions.contains("cores_per_call"));
+        assert!(notes[ENDURANCE].definitions.contains("--total-calls"));
     }
 
     #[test]

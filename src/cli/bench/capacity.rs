@@ -4,8 +4,12 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, ValueEnum};
 
-use super::{Failure, say, write_file};
-use crate::bench::capacity::{self, Carried, bars, endurance, engine};
+use super::{Failure, say, show_figures, write};
+use crate::bench::{
+    bars::known::{self, CAPACITY, ENDURANCE},
+    capacity::{self, Carried, endurance, engine},
+    report::{Report, Trials},
+};
 
 /// See `agentphone bench capacity --help`.
 #[derive(Debug, Args)]
@@ -53,8 +57,8 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
     let program = std::env::current_exe()?;
     let (line, calls) = (command.line.into(), command.calls as usize);
     let tell = |step: &str| say(&format!("… {step}"));
-    let version = env!("CARGO_PKG_VERSION");
-    let (report, page, valid) = match command.total_calls {
+    let mut report = Report::new(None);
+    let valid = match command.total_calls {
         None => {
             let options = capacity::Options {
                 line,
@@ -64,8 +68,9 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             };
             let found = capacity::run(&program, &options, tell).await;
             let found = found.map_err(Failure::new)?;
-            let report = serde_json::json!({ "version": version, "capacity": found });
-            (report, bars::page(&found), found.valid)
+            report.bars = known::capacity(&found);
+            show_figures(CAPACITY, &found, &mut report)?;
+            found.valid
         }
         Some(total) => {
             let options = endurance::Options {
@@ -75,19 +80,13 @@ pub(super) async fn run(command: Command) -> Result<ExitCode, Failure> {
             };
             let found = endurance::run(&program, &options, tell).await;
             let found = found.map_err(Failure::new)?;
-            let report = serde_json::json!({ "version": version, "endurance": found });
-            (report, bars::endurance_page(&found), found.valid)
+            report.bars = known::endurance(&found);
+            show_figures(ENDURANCE, &found, &mut report)?;
+            found.valid
         }
     };
-    let mut text = serde_json::to_string_pretty(&report)?;
-    say(&text);
-    if let Some(file) = command.json {
-        text.push('\n');
-        write_file(&file, &text)?;
-    }
-    if let Some(file) = command.html {
-        write_file(&file, &page)?;
-    }
+    let (json, html) = (command.json.as_deref(), command.html.as_deref());
+    write(&report, &Trials::default(), json, html)?;
     Ok(if valid {
         ExitCode::SUCCESS
     } else {

@@ -1,11 +1,9 @@
-//! One telephone of the rig: it calls in, is heard and hears over a stream, and holds the eight turns of the workload.
+//! A telephone that calls in over a carrier's stream.
 //!
-//! It paces its sound at 20 ms, holds what it is sent as a carrier does, and gives marks back when they were played. It judges
-//! nothing.
+//! It holds what it is sent as a carrier does, and gives marks back when they were played. It judges nothing.
 
 use std::{
     collections::VecDeque,
-    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -20,15 +18,15 @@ use tokio_tungstenite::{
 };
 
 use super::{
-    super::dialogue::{Dialogue, Outcome, Step, Turn},
+    super::{
+        dialogue::{Dialogue, Outcome, Sound},
+        phone::Phone,
+    },
     engine::{ACCOUNT, NUMBER, TOKEN},
 };
 use crate::driver::clock;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
-/// One frame.
-const TICK: Duration = Duration::from_millis(20);
 
 /// What every callee over this line knows.
 #[derive(Debug)]
@@ -38,16 +36,10 @@ pub(in super::super) struct Rig {
 }
 
 impl Rig {
-    /// Makes one call, from the first ring to its end; cuts it short when `over` says so.
-    pub(in super::super) async fn hold(
-        &self,
-        number: usize,
-        turns: &[Turn],
-        over: &AtomicBool,
-        outcome: &mut Outcome,
-    ) -> Result<(), String> {
-        let sid = &format!("CA{number:032x}");
-        let twiml = self.ring(sid).await?;
+    /// Makes one call, until sound can go both ways.
+    pub(in super::super) async fn ring(&self, number: usize) -> Result<Telephone, String> {
+        let sid = format!("CA{number:032x}");
+        let twiml = self.twiml(&sid).await?;
         let url = attribute(&twiml, "url").ok_or("the answer names no stream")?;
         let parameters = parameters(&twiml).ok_or("the stream has no parameters")?;
         let mut request = url
@@ -62,13 +54,13 @@ impl Rig {
         let (socket, _) = tokio_tungstenite::connect_async_with_config(request, None, true)
             .await
             .map_err(|error| error.to_string())?;
-        let mut phone = Phone::new(sid, socket, turns, outcome);
+        let mut phone = Telephone::new(sid, socket);
         phone.open(&parameters).await?;
-        phone.talk(over).await
+        Ok(phone)
     }
 
     /// Rings, and returns what the called side wants done.
-    async fn ring(&self, sid: &str) -> Result<String, String> {
+    async fn twiml(&self, sid: &str) -> Result<String, String> {
         let url = format!("{}/lines/twilio/voice", self.url);
         let form = [
             ("CallSid", sid),
@@ -99,12 +91,12 @@ impl Rig {
     }
 }
 
-struct Phone<'a> {
-    sid: &'a str,
+/// See the module's documentation.
+pub(in super::super) struct Telephone {
+    sid: String,
     stream: String,
     socket: Socket,
-    outcome: &'a mut Outcome,
-    dialogue: Dialogue<'a>,
+    begun: Instant,
     sequence: u64,
     chunk: u64,
     silence: String,
@@ -112,14 +104,13 @@ struct Phone<'a> {
     marks: VecDeque<(Instant, String)>,
 }
 
-impl<'a> Phone<'a> {
-    fn new(sid: &'a str, socket: Socket, turns: &'a [Turn], outcome: &'a mut Outcome) -> Self {
+impl Telephone {
+    fn new(sid: String, socket: Socket) -> Self {
         Self {
-            sid,
             stream: sid.replacen("CA", "MZ", 1),
+            sid,
             socket,
-            outcome,
-            dialogue: Dialogue::new(turns, clock::now()),
+            begun: clock::now(),
             sequence: 0,
             chunk: 0,
             silence: STANDARD.encode([0xff; FRAME]),
@@ -138,86 +129,11 @@ impl<'a> Phone<'a> {
         self.send(r#"{"event":"connected","protocol":"Call","version":"1.0.0"}"#.into())
             .await?;
         self.sequence = 1;
-        let (sid, stream) = (self.sid, &self.stream);
+        let (sid, stream) = (&self.sid, &self.stream);
         let start = format!(
             r#"{{"event":"start","sequenceNumber":"1","streamSid":"{stream}","start":{{"accountSid":"{ACCOUNT}","streamSid":"{stream}","callSid":"{sid}","tracks":["inbound"],"mediaFormat":{{"encoding":"audio/x-mulaw","sampleRate":8000,"channels":1}},"customParameters":{parameters}}}}}"#
         );
         self.send(start).await
-    }
-
-    /// Holds the conversation and hangs up.
-    async fn talk(&mut self, over: &AtomicBool) -> Result<(), String> {
-        let begun = clock::now();
-        let mut ticker = clock::ticker(TICK);
-        loop {
-            tokio::select! {
-                biased;
-                due = ticker.tick() => {
-                    if over.load(Ordering::Relaxed) {
-                        return self.hang_up().await;
-                    }
-                    let now = clock::now();
-                    match self.dialogue.step(due, now, self.outcome) {
-                        Step::Sound { encoded, .. } => self.frame(Some(encoded), now, begun).await?,
-                        Step::Silence => self.frame(None, now, begun).await?,
-                        Step::HangUp => return self.hang_up().await,
-                        Step::Deserted => {
-                            self.hang_up().await?;
-                            return Err("nobody answered for 15 s".into());
-                        }
-                    }
-                    self.give_back(now).await?;
-                }
-                message = self.socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => self.receive(&text).await?,
-                    Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                        return Err("the stream was closed from the other side".into());
-                    }
-                    Some(Ok(_)) => {}
-                },
-            }
-        }
-    }
-
-    /// Sends the sound of 20 ms.
-    async fn frame(
-        &mut self,
-        sound: Option<&str>,
-        now: Instant,
-        begun: Instant,
-    ) -> Result<(), String> {
-        self.sequence += 1;
-        self.chunk += 1;
-        let payload = sound.unwrap_or(&self.silence);
-        let (sequence, chunk, stream) = (self.sequence, self.chunk, &self.stream);
-        let timestamp = (now - begun).as_millis();
-        let text = format!(
-            r#"{{"event":"media","sequenceNumber":"{sequence}","streamSid":"{stream}","media":{{"track":"inbound","chunk":"{chunk}","timestamp":"{timestamp}","payload":"{payload}"}}}}"#
-        );
-        self.send(text).await
-    }
-
-    async fn receive(&mut self, text: &str) -> Result<(), String> {
-        let now = clock::now();
-        if text.contains(r#""event":"media""#) {
-            let payload = field(text, "payload").ok_or("media without a payload")?;
-            let length = Duration::from_micros(payload.len() as u64 / 4 * 3 * 125);
-            self.dialogue.hear(length, now, self.outcome);
-        } else if text.contains(r#""event":"mark""#) {
-            let name = field(text, "name")
-                .ok_or("a mark without a name")?
-                .to_owned();
-            self.marks.push_back((self.dialogue.played(), name));
-        } else if text.contains(r#""event":"clear""#) {
-            self.dialogue.clear(now);
-            for (due, _) in &mut self.marks {
-                *due = now;
-            }
-            self.give_back(now).await?;
-        } else {
-            return Err(format!("a message that no carrier knows: {text}"));
-        }
-        Ok(())
     }
 
     /// Gives back the marks that were played.
@@ -232,10 +148,67 @@ impl<'a> Phone<'a> {
         }
         Ok(())
     }
+}
 
-    async fn hang_up(&mut self) -> Result<(), String> {
+impl Phone for Telephone {
+    type Came = Message;
+
+    async fn come(&mut self) -> Result<Message, String> {
+        match self.socket.next().await {
+            None | Some(Ok(Message::Close(_)) | Err(_)) => {
+                Err("the stream was closed from the other side".into())
+            }
+            Some(Ok(message)) => Ok(message),
+        }
+    }
+
+    async fn take(
+        &mut self,
+        came: Message,
+        dialogue: &mut Dialogue<'_>,
+        outcome: &mut Outcome,
+    ) -> Result<(), String> {
+        let Message::Text(text) = came else {
+            return Ok(());
+        };
+        let now = clock::now();
+        if text.contains(r#""event":"media""#) {
+            let payload = field(&text, "payload").ok_or("media without a payload")?;
+            let length = Duration::from_micros(payload.len() as u64 / 4 * 3 * 125);
+            dialogue.hear(length, now, outcome);
+        } else if text.contains(r#""event":"mark""#) {
+            let name = field(&text, "name")
+                .ok_or("a mark without a name")?
+                .to_owned();
+            self.marks.push_back((dialogue.played(), name));
+        } else if text.contains(r#""event":"clear""#) {
+            dialogue.clear(now);
+            for (due, _) in &mut self.marks {
+                *due = now;
+            }
+            self.give_back(now).await?;
+        } else {
+            return Err(format!("a message that no carrier knows: {text}"));
+        }
+        Ok(())
+    }
+
+    async fn say(&mut self, sound: Option<Sound<'_>>, now: Instant) -> Result<(), String> {
         self.sequence += 1;
-        let (sequence, stream, sid) = (self.sequence, &self.stream, self.sid);
+        self.chunk += 1;
+        let payload = sound.map_or(self.silence.as_str(), |sound| sound.encoded);
+        let (sequence, chunk, stream) = (self.sequence, self.chunk, &self.stream);
+        let timestamp = (now - self.begun).as_millis();
+        let text = format!(
+            r#"{{"event":"media","sequenceNumber":"{sequence}","streamSid":"{stream}","media":{{"track":"inbound","chunk":"{chunk}","timestamp":"{timestamp}","payload":"{payload}"}}}}"#
+        );
+        self.send(text).await?;
+        self.give_back(now).await
+    }
+
+    async fn hang_up(mut self) -> Result<(), String> {
+        self.sequence += 1;
+        let (sequence, stream, sid) = (self.sequence, &self.stream, &self.sid);
         let text = format!(
             r#"{{"event":"stop","sequenceNumber":"{sequence}","streamSid":"{stream}","stop":{{"accountSid":"{ACCOUNT}","callSid":"{sid}"}}}}"#
         );

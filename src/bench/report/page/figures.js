@@ -1,8 +1,9 @@
 /* The sections: one for each experiment that was run. */
 const R = N.report;
-document.getElementById("about").textContent =
-  `agentphone ${R.version}, seed ${R.seed}, ${R.size} trials a group, ${spaced(R.part)} part; ` +
-  `${R.audio.recordings} recordings, SHA-256 ${R.audio.hash.slice(0, 16)}…. Played on the virtual clock: the same seed gives the same figures again; only times of computing are this machine's.`;
+document.getElementById("about").textContent = `agentphone ${R.version}` + (R.audio
+  ? `, seed ${R.seed}, ${R.size} trials a group, ${spaced(R.part)} part; ` +
+    `${R.audio.recordings} recordings, SHA-256 ${R.audio.hash.slice(0, 16)}…. Played on the virtual clock: the same seed gives the same figures again; only times of computing are this machine's.`
+  : ". Measured on the real clock: the figures are this machine's, and of what else it had to do.");
 
 if (R.end_of_turn) {
   const E = R.end_of_turn;
