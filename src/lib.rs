@@ -22,6 +22,7 @@ pub mod line;
 pub mod links;
 pub mod mcp;
 pub mod net;
+mod packed;
 pub mod private;
 pub mod provider;
 pub mod retention;

@@ -1,7 +1,7 @@
 //! Live events of running calls: one numbered log per call, read by any number of clients with a cursor each.
 //!
 //! The log is the only copy. A client holds nothing but the number of the last event it has seen, so a slow client
-//! costs nothing, and one that comes back gets exactly what it missed. In-process; what an event means is decided
+//! costs nothing, and one that comes back gets exactly what it missed. What is no longer news is packed. In-process; what an event means is decided
 //! in `protocol::control`, when a call's log is kept after its end is decided by the supervisor.
 
 use std::{
@@ -11,6 +11,8 @@ use std::{
 
 use protocol::ids::{AccountId, CallId};
 use tokio::sync::{broadcast, watch};
+
+use crate::packed::{PIECE, Piece};
 
 /// Pieces of live sound kept for a listener that is late; older ones are dropped for that listener.
 const SOUND_BACKLOG: usize = 100;
@@ -99,8 +101,53 @@ pub struct Feed {
 
 #[derive(Debug, Default)]
 struct Log {
-    events: Vec<Arc<str>>,
+    /// Events that are no longer news, and how many of them there are in each piece.
+    packed: Vec<(usize, Piece)>,
+    /// How many events that is in all.
+    old: usize,
+    /// The newest events.
+    news: Vec<Arc<str>>,
+    /// Their bytes.
+    length: usize,
     closed: bool,
+}
+
+impl Log {
+    fn len(&self) -> usize {
+        self.old + self.news.len()
+    }
+
+    fn push(&mut self, text: &str) {
+        if !self.news.is_empty() && self.length + text.len() > PIECE {
+            // JSON has no line breaks.
+            let piece = Piece::pack(&self.news.join("\n"));
+            self.packed.push((self.news.len(), piece));
+            self.old += self.news.len();
+            self.news.clear();
+            self.length = 0;
+        }
+        self.length += text.len();
+        self.news.push(text.into());
+    }
+
+    /// Returns the events from number `from` to before number `to`, both counted from 0 and no greater than there are events.
+    fn read(&self, from: usize, to: usize) -> Vec<Arc<str>> {
+        let mut events = Vec::with_capacity(to - from);
+        let mut first = 0;
+        for (count, piece) in &self.packed {
+            let last = first + count;
+            if from < last && first < to {
+                let text = piece.unpack();
+                let lines = text.split('\n').map(Arc::from);
+                let here = lines.take(to - first);
+                events.extend(here.skip(from.saturating_sub(first)));
+            }
+            first = last;
+        }
+        let of_news = |number: usize| number.saturating_sub(self.old);
+        events.extend_from_slice(&self.news[of_news(from)..of_news(to)]);
+        events
+    }
 }
 
 /// A stretch of a call's log.
@@ -129,15 +176,15 @@ impl Feed {
         &self.call
     }
 
-    /// Appends an event; `make` gets its number (from 1, without gaps) and returns its JSON text. Ignored once closed.
+    /// Appends an event; `make` gets its number (from 1, without gaps) and returns its JSON text, in one line. Ignored once
+    /// closed.
     pub fn append(&self, make: impl FnOnce(u64) -> String) {
         let mut log = lock(&self.log);
         if log.closed {
             return;
         }
-        let seq = log.events.len() as u64 + 1;
-        let text = make(seq);
-        log.events.push(text.into());
+        let seq = log.len() as u64 + 1;
+        log.push(&make(seq));
         drop(log);
         self.tell(seq);
     }
@@ -146,7 +193,7 @@ impl Feed {
     pub fn close(&self) {
         let mut log = lock(&self.log);
         log.closed = true;
-        let seq = log.events.len() as u64;
+        let seq = log.len() as u64;
         drop(log);
         self.tell(seq);
     }
@@ -160,20 +207,18 @@ impl Feed {
     #[must_use]
     pub fn read(&self, after: u64, max: usize) -> Batch {
         let log = lock(&self.log);
-        let from = usize::try_from(after)
-            .unwrap_or(usize::MAX)
-            .min(log.events.len());
-        let to = from.saturating_add(max).min(log.events.len());
+        let from = usize::try_from(after).unwrap_or(usize::MAX).min(log.len());
+        let to = from.saturating_add(max).min(log.len());
         Batch {
-            events: log.events[from..to].to_vec(),
-            ended: log.closed && to == log.events.len(),
+            events: log.read(from, to),
+            ended: log.closed && to == log.len(),
         }
     }
 
     /// Returns the number of the newest event, 0 before the first.
     #[must_use]
     pub fn last(&self) -> u64 {
-        lock(&self.log).events.len() as u64
+        lock(&self.log).len() as u64
     }
 
     /// Returns a receiver that changes with every event and at the end.

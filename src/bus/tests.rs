@@ -28,6 +28,38 @@ fn a_client_that_comes_back_gets_what_it_missed() {
 }
 
 #[test]
+fn what_is_no_longer_news_is_read_as_it_was() {
+    let (call, account) = ids();
+    let feed = Bus::default().open(&call, &account);
+    let text = |seq: u64| match seq {
+        // One that is longer than what is packed together, between two that say nothing.
+        200 => String::new(),
+        201 => "x".repeat(2 * PIECE),
+        202 => String::new(),
+        _ => format!("event {seq} {}", "again and ".repeat(20)),
+    };
+    let all: Vec<_> = (1..=400).map(text).collect();
+    for _ in &all {
+        feed.append(text);
+    }
+    assert!(lock(&feed.log).packed.len() > 5, "nothing was packed");
+    assert!(lock(&feed.log).length <= PIECE);
+    for (after, max) in [
+        (0, 400),
+        (0, 1),
+        (37, 100),
+        (199, 3),
+        (201, 7),
+        (398, 9),
+        (400, 9),
+    ] {
+        let events = feed.read(after as u64, max).events;
+        let texts: Vec<_> = events.iter().map(|event| &**event).collect();
+        assert_eq!(texts, all[after..400.min(after + max)], "{after} {max}");
+    }
+}
+
+#[test]
 fn a_cursor_beyond_the_end_gets_nothing() {
     let (call, account) = ids();
     let feed = Bus::default().open(&call, &account);

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use call::{Action, CallConfig, Event, text};
 
+use crate::packed::Text;
+
 /// Longest log; a call that needs more is not kept for replay.
 const MAX: usize = 8 << 20;
 
@@ -13,8 +15,8 @@ const MAX: usize = 8 << 20;
 pub(super) struct ReplayLog {
     origin: Instant,
     settings: String,
-    events: String,
-    actions: String,
+    events: Text,
+    actions: Text,
     complete: bool,
 }
 
@@ -24,8 +26,8 @@ impl ReplayLog {
         Self {
             origin,
             settings: text::write_settings(config),
-            events: String::new(),
-            actions: String::new(),
+            events: Text::default(),
+            actions: Text::default(),
             complete: true,
         }
     }
@@ -56,17 +58,21 @@ impl ReplayLog {
             actions,
             ..
         } = self;
-        self.complete
-            .then(|| format!("{settings}{events}-----\n{actions}"))
+        self.complete.then(|| {
+            let mut whole = settings;
+            events.write(&mut whole);
+            whole.push_str("-----\n");
+            actions.write(&mut whole);
+            whole
+        })
     }
 }
 
-fn push(to: &mut String, line: &str, complete: &mut bool) {
+fn push(to: &mut Text, line: &str, complete: &mut bool) {
     if to.len() + line.len() > MAX {
         *complete = false;
     }
     if *complete {
-        to.push_str(line);
-        to.push('\n');
+        to.push_line(line);
     }
 }

@@ -21,6 +21,8 @@ const MAX_OVER: usize = 64;
 const SLACK: usize = REWIND + 704;
 /// The ring begins with room for so many samples: half a second.
 const ROOM: usize = 4000 + SLACK;
+/// It grows by room for so many samples at a time: one second.
+const GROWTH: usize = 8000;
 /// Marks that a call begins with room for.
 const FEW_MARKS: usize = 16;
 
@@ -100,7 +102,10 @@ impl Queue {
             self.flush_resampler();
         }
         let room = (taken as u64 * u64::from(WIRE_RATE) / u64::from(rate)) as usize;
-        self.samples.reserve(room + SLACK);
+        if self.samples.capacity() - self.samples.len() < room + SLACK {
+            // Not twice what it was, as it would grow by itself: that would be a good part of what a call takes.
+            self.samples.reserve_exact(room + SLACK + GROWTH);
+        }
         if rate == WIRE_RATE {
             self.samples.extend(&samples[..taken]);
             self.settle(index, taken);
