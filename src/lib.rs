@@ -15,6 +15,7 @@ pub mod cli;
 pub mod config;
 pub mod contact;
 pub mod context;
+pub mod disk;
 mod doctor;
 pub mod driver;
 pub mod handover;

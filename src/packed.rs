@@ -51,6 +51,9 @@ impl Text {
             // One long line leaves no memory behind.
             self.open.shrink_to(PIECE);
         }
+        if self.open.capacity() == 0 {
+            self.open.reserve_exact(PIECE);
+        }
         self.open.push_str(line);
         self.open.push('\n');
         self.length += line.len() + 1;

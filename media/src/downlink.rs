@@ -10,6 +10,7 @@ use crate::{Codec, Encoder, FRAME, MAX_PAYLOAD, Packet, mix, resample::RateError
 
 mod keys;
 mod queue;
+mod samples;
 
 use keys::Keys;
 use queue::Queue;

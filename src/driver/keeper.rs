@@ -43,9 +43,7 @@ pub(super) async fn keep(
                 }
             }
             Some(handful) = frames.recv() => {
-                for frame in &handful {
-                    keeper.frame(frame).await;
-                }
+                keeper.frames(handful).await;
             }
             else => break,
         }
@@ -154,21 +152,20 @@ impl Keeper {
         work: impl FnOnce(&dyn Store) -> Result<(), StoreError> + Send + 'static,
     ) {
         let store: Arc<dyn Store> = self.parts.store.clone();
-        let done = tokio::task::spawn_blocking(move || work(store.as_ref())).await;
+        let done = self.parts.disk.records(move || work(store.as_ref())).await;
         if let Ok(Err(error)) = done {
             tracing::error!(call = %self.parts.call, %error, "a running call could not be kept");
         }
     }
 
-    async fn frame(&mut self, frame: &Frame) {
-        self.listeners.frame(&self.parts.feed, frame);
+    async fn frames(&mut self, frames: Box<[Frame]>) {
+        for frame in &frames {
+            self.listeners.frame(&self.parts.feed, frame);
+        }
         let Some(recorder) = &mut self.recorder else {
             return;
         };
-        for _ in 0..frame.gap {
-            recorder.push(&[0; media::FRAME], &[0; media::FRAME]);
-        }
-        if recorder.push(&frame.agent, &frame.callee) {
+        if recorder.push(frames) {
             self.write(Recorder::write).await;
             self.stop_without_room().await;
         }
@@ -178,11 +175,14 @@ impl Keeper {
         let Some(mut recorder) = self.recorder.take() else {
             return;
         };
-        let done = tokio::task::spawn_blocking(move || {
-            let written = how(&mut recorder);
-            (recorder, written)
-        })
-        .await;
+        let done = self
+            .parts
+            .disk
+            .recordings(move || {
+                let written = how(&mut recorder);
+                (recorder, written)
+            })
+            .await;
         match done {
             Ok((recorder, Ok(()))) => self.recorder = Some(recorder),
             Ok((_, Err(error))) => {

@@ -10,8 +10,12 @@ use std::{
 
 use media::{recording, wav};
 
-/// Bytes that are written together: one second.
-const PIECE: usize = 50 * recording::FRAME_BYTES;
+use super::scribe::Frame;
+
+/// Frames that are written together: one second.
+const TOGETHER: usize = 50;
+/// What they take in the file.
+const PIECE: usize = TOGETHER * recording::FRAME_BYTES;
 
 /// A recording under way. All methods that touch the disk block.
 #[derive(Debug)]
@@ -19,7 +23,8 @@ pub(super) struct Recorder {
     path: PathBuf,
     file: Option<File>,
     written: u64,
-    waiting: Vec<u8>,
+    /// As they came: put side by side they would take their memory twice.
+    waiting: Vec<Box<[Frame]>>,
 }
 
 impl Recorder {
@@ -32,16 +37,11 @@ impl Recorder {
         }
     }
 
-    /// Takes one frame of both sides and returns whether it is time to [`Recorder::write`].
-    pub(super) fn push(
-        &mut self,
-        agent: &[i16; media::FRAME],
-        callee: &[i16; media::FRAME],
-    ) -> bool {
-        self.waiting.reserve_exact(PIECE - self.waiting.len());
-        self.waiting
-            .extend_from_slice(&recording::frame(agent, callee));
-        self.waiting.len() >= PIECE
+    /// Takes some frames of both sides and returns whether it is time to [`Recorder::write`].
+    pub(super) fn push(&mut self, frames: Box<[Frame]>) -> bool {
+        self.waiting.push(frames);
+        let frames = self.waiting.iter().flatten();
+        frames.map(|frame| frame.gap as usize + 1).sum::<usize>() >= TOGETHER
     }
 
     /// Writes what waits, then the header that makes it part of the recording.
@@ -66,13 +66,37 @@ impl Recorder {
             file.write_all(&wav::header(recording::FORMAT, 0))?;
             self.file = Some(file);
         }
-        let Some(file) = &mut self.file else {
+        let mut bytes = Vec::with_capacity(PIECE);
+        for frame in std::mem::take(&mut self.waiting).iter().flatten() {
+            for _ in 0..frame.gap {
+                bytes.extend_from_slice(&recording::frame(&[0; media::FRAME], &[0; media::FRAME]));
+                self.append_whole(&mut bytes)?;
+            }
+            bytes.extend_from_slice(&recording::frame(&frame.agent, &frame.callee));
+            self.append_whole(&mut bytes)?;
+        }
+        self.append_bytes(&bytes)
+    }
+
+    /// Writes a whole piece, if there is one.
+    fn append_whole(&mut self, bytes: &mut Vec<u8>) -> std::io::Result<()> {
+        if bytes.len() >= PIECE {
+            self.append_bytes(bytes)?;
+            bytes.clear();
+        }
+        Ok(())
+    }
+
+    fn append_bytes(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let Some(file) = &self.file else {
             return Ok(());
         };
-        file.write_all_at(&self.waiting, wav::HEADER_LEN as u64 + self.written)?;
-        self.written += self.waiting.len() as u64;
-        self.waiting.clear();
-        file.write_all_at(&wav::header(recording::FORMAT, self.written), 0)
+        if !bytes.is_empty() {
+            file.write_all_at(bytes, wav::HEADER_LEN as u64 + self.written)?;
+            self.written += bytes.len() as u64;
+            file.write_all_at(&wav::header(recording::FORMAT, self.written), 0)?;
+        }
+        Ok(())
     }
 
     /// Writes the rest and makes it durable.
@@ -105,6 +129,16 @@ pub fn mend_recording(path: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    /// So many frames, each after a gap.
+    fn frames(count: usize, gap: u32) -> Box<[Frame]> {
+        let frame = || Frame {
+            gap,
+            agent: [1; media::FRAME],
+            callee: [-1; media::FRAME],
+        };
+        (0..count).map(|_| frame()).collect()
+    }
+
     fn frames_in(path: &Path) -> usize {
         let bytes = std::fs::read(path).unwrap();
         let reader = hound::WavReader::new(&bytes[..]).unwrap();
@@ -117,15 +151,31 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("call.wav");
         let mut recorder = Recorder::new(path.clone());
-        let (agent, callee) = ([1; media::FRAME], [-1; media::FRAME]);
         for second in 1..=3 {
-            while !recorder.push(&agent, &callee) {}
+            while !recorder.push(frames(5, 0)) {}
             recorder.write().unwrap();
             assert_eq!(frames_in(&path), second * 50);
         }
-        recorder.push(&agent, &callee);
+        assert!(!recorder.push(frames(1, 0)));
         recorder.finish().unwrap();
         assert_eq!(frames_in(&path), 151);
+    }
+
+    #[test]
+    fn lost_frames_become_silence_where_they_were_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("call.wav");
+        let mut recorder = Recorder::new(path.clone());
+        recorder.push(frames(1, 0));
+        assert!(recorder.push(frames(2, 70)), "more than a second waits");
+        recorder.finish().unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let mut reader = hound::WavReader::new(&bytes[..]).unwrap();
+        let sound: Vec<i16> = reader.samples().map(Result::unwrap).collect();
+        let sounding = |frame: &[i16]| frame.iter().any(|sample| *sample != 0);
+        let at = sound.chunks(2 * media::FRAME).map(sounding);
+        let at: Vec<_> = at.enumerate().filter(|(_, loud)| *loud).collect();
+        assert_eq!(at, [(0, true), (71, true), (142, true)]);
     }
 
     #[test]
@@ -133,9 +183,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("call.wav");
         let mut recorder = Recorder::new(path.clone());
-        for _ in 0..50 {
-            recorder.push(&[5; media::FRAME], &[6; media::FRAME]);
-        }
+        recorder.push(frames(50, 0));
         recorder.write().unwrap();
         // Killed between the sound and the header, in the middle of a sample.
         let mut file = File::options().append(true).open(&path).unwrap();

@@ -19,7 +19,7 @@ use protocol::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{convert, keeper, roster::Roster};
-use crate::{bus::Feed, provider::Served, store::Store, watch::room::Room};
+use crate::{bus::Feed, disk::Disk, provider::Served, store::Store, watch::room::Room};
 
 /// Handfuls of things to keep that may wait for the keeper.
 const ITEMS: usize = 256;
@@ -45,6 +45,8 @@ pub struct ScribeParts {
     pub recording: PathBuf,
     /// Whether there is room for it.
     pub room: Room,
+    /// How both get there.
+    pub disk: Disk,
 }
 
 /// What was kept, for the end of the call.

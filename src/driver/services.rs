@@ -14,6 +14,7 @@ use crate::{
         Brief,
         guard::{Guard, Passed, Secrets},
     },
+    line::queue::{Receiver, Sender, queue},
     provider::{
         LanguageModel, LlmEvent, LlmRequest, ProviderError, ProviderErrorKind, Served,
         SpeechToText, SttEvent, SttInput, SttOptions, TextToSpeech, TtsEvent, TtsInput, TtsOptions,
@@ -59,13 +60,13 @@ pub(super) struct Services {
     replies: HashMap<Generation, AbortHandle>,
     cancelled: HashSet<Generation>,
     tasks: Vec<AbortHandle>,
-    reply_events: mpsc::Sender<(Generation, Replied)>,
+    reply_events: Sender<(Generation, Replied)>,
     /// Words.
-    pub(super) words: mpsc::Receiver<SttEvent>,
+    pub(super) words: Receiver<SttEvent>,
     /// Pieces of replies.
-    pub(super) replied: mpsc::Receiver<(Generation, Replied)>,
+    pub(super) replied: Receiver<(Generation, Replied)>,
     /// Pieces of speech.
-    pub(super) spoken: mpsc::Receiver<TtsEvent>,
+    pub(super) spoken: Receiver<TtsEvent>,
     /// Frames that a slow recogniser never got.
     pub(super) frames_dropped: u64,
 }
@@ -129,11 +130,11 @@ impl<T> Outbox<T> {
 impl Services {
     /// Starts to open all services; returns at once.
     pub(super) fn open(providers: Providers, brief: Arc<Brief>) -> Self {
-        let (word_tx, words) = mpsc::channel(EVENTS);
+        let (word_tx, words) = queue(EVENTS);
         let (hear_tx, hear_rx) = mpsc::channel(1);
-        let (spoken_tx, spoken) = mpsc::channel(SPOKEN);
+        let (spoken_tx, spoken) = queue(SPOKEN);
         let (speak_tx, speak_rx) = mpsc::channel(1);
-        let (reply_events, replied) = mpsc::channel(EVENTS);
+        let (reply_events, replied) = queue(EVENTS);
         let hearing = tokio::spawn(hear(providers.stt, providers.stt_options, hear_tx, word_tx));
         let speaking = tokio::spawn(speak(
             providers.tts,
@@ -246,6 +247,8 @@ impl Services {
                 let _ = events.send((generation, ended)).await;
             }
         });
+        // The handle of a task keeps its memory, also when it has ended.
+        self.replies.retain(|_, reply| !reply.is_finished());
         self.replies.insert(generation, task.abort_handle());
     }
 
@@ -309,7 +312,7 @@ impl Drop for Services {
 
 /// Sends what has passed the guard; returns whether somebody took it.
 async fn send_on(
-    events: &mpsc::Sender<(Generation, Replied)>,
+    events: &Sender<(Generation, Replied)>,
     generation: Generation,
     passed: Vec<Passed>,
 ) -> bool {
@@ -334,7 +337,7 @@ async fn hear(
     stt: Arc<dyn SpeechToText>,
     options: SttOptions,
     ready: mpsc::Sender<mpsc::Sender<SttInput>>,
-    words: mpsc::Sender<SttEvent>,
+    words: Sender<SttEvent>,
 ) {
     let error = match stt.open(options).await {
         Ok(mut stream) => {
@@ -360,7 +363,7 @@ async fn speak(
     tts: Arc<dyn TextToSpeech>,
     options: TtsOptions,
     ready: mpsc::Sender<mpsc::Sender<TtsInput>>,
-    spoken: mpsc::Sender<TtsEvent>,
+    spoken: Sender<TtsEvent>,
 ) {
     let error = match tts.open(options).await {
         Ok(mut stream) => {

@@ -5,7 +5,7 @@
 pub mod browser;
 mod endpoints;
 mod incoming;
-mod queue;
+pub(crate) mod queue;
 pub mod rtp;
 mod signals;
 pub mod simulated;

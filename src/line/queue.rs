@@ -1,7 +1,7 @@
-//! A bounded queue between a line and the driver of its call that holds no more memory than what waits in it needs.
+//! A bounded queue to and from the driver of a call that holds no more memory than what waits in it needs.
 //!
-//! The channels of the runtime take memory for 32 items at a time. Items here are packets of half a kilobyte, of which one or
-//! two wait in each direction of a call, so that such blocks would be a good part of what a call costs. The memory grows to the most
+//! The channels of the runtime take memory for 32 items at a time. Items here are packets of half a kilobyte, and what services
+//! say, of which one or two wait in a call, so that such blocks would be a good part of what a call costs. The memory grows to the most
 //! that ever waited and is used again and again. What becomes of items that find no room is decided by whoever sends.
 
 use std::{
@@ -18,7 +18,7 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::{Notify, Semaphore, mpsc::error::TryRecvError};
 
 /// Makes a queue in which `capacity` items may wait.
-pub(super) fn queue<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+pub(crate) fn queue<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
         room: Semaphore::new(capacity),
         items: Mutex::default(),

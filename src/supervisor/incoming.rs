@@ -123,7 +123,7 @@ impl Supervisor {
             cost: 0,
         };
         let store = self.store().clone();
-        blocking(move || {
+        blocking(&self.0.disk, move || {
             let creation = store.create_call(&stored, None, at)?;
             Ok((stored, creation))
         })

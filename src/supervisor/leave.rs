@@ -78,7 +78,7 @@ impl Supervisor {
         feed.close();
         self.bus().forget(&id);
         let store = self.store().clone();
-        let call = blocking(move || store.call(&id)).await?;
+        let call = blocking(&self.0.disk, move || store.call(&id)).await?;
         Ok(call.ok_or_else(ApiError::call_not_found)?.call)
     }
 

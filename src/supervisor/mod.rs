@@ -39,6 +39,7 @@ use crate::{
     agent::Brief,
     bus::{Bus, Feed},
     context,
+    disk::Disk,
     driver::clock,
     line::{DialRequest, Line},
     store::{Answer, Creation, Idempotency, KeyId, Store, StoredCall},
@@ -108,6 +109,7 @@ pub struct Supervisor(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: Arc<dyn Store>,
+    disk: Disk,
     bus: Bus,
     watch: Watch,
     /// What calls are made with from now on; those that run hold what they began with.
@@ -137,6 +139,7 @@ impl Supervisor {
         let (store, bus, watch) = fixed;
         Self(Arc::new(Inner {
             store,
+            disk: Disk::default(),
             bus,
             watch,
             queue: Queue::new(equipment.limits()),
@@ -308,7 +311,7 @@ impl Supervisor {
     ) -> Result<(StoredCall, Creation, rest::Created), ApiError> {
         let store = self.store().clone();
         let per_day = self.equipment().settings.policy.credits_per_day;
-        blocking(move || {
+        blocking(&self.0.disk, move || {
             let created = |balance: i64| {
                 let left = u64::try_from(balance).unwrap_or(0);
                 rest::Created::new(&stored.call, left, warnings.clone())
@@ -393,7 +396,7 @@ impl Supervisor {
         }
         let store = self.store().clone();
         let (owner, call) = (account.clone(), id.clone());
-        let stored = blocking(move || store.get_call(&owner, &call)).await?;
+        let stored = blocking(&self.0.disk, move || store.get_call(&owner, &call)).await?;
         let stored = stored.ok_or_else(ApiError::call_not_found)?;
         let call = match stored.call.status {
             rest::Status::Queued if self.is_ending() => self.cancel_for_later(stored).await?,

@@ -125,7 +125,7 @@ impl Supervisor {
         }
         let store = self.store().clone();
         let (account, number) = (account.clone(), number.to_owned());
-        blocking(move || store.is_blocked(&account, &number)).await
+        blocking(&self.0.disk, move || store.is_blocked(&account, &number)).await
     }
 
     /// Returns whether the callee of a call that we make is not to be called any more. What cannot be found out is not

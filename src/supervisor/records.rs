@@ -2,7 +2,7 @@
 
 use protocol::error::ApiError;
 
-use crate::{store::StoreError, watch::store_failed};
+use crate::{disk::Disk, store::StoreError, watch::store_failed};
 
 /// Returns what a client is told about a failure of the store: that it is a fault of ours, or that the disk is full.
 pub(crate) fn refusal(error: &StoreError) -> ApiError {
@@ -18,9 +18,10 @@ pub(crate) fn refusal(error: &StoreError) -> ApiError {
 
 /// Runs a store operation on a thread that may wait.
 pub(super) async fn blocking<T: Send + 'static>(
+    disk: &Disk,
     work: impl FnOnce() -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    match tokio::task::spawn_blocking(work).await {
+    match disk.records(work).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => {
             store_failed();

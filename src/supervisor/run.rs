@@ -47,7 +47,9 @@ impl Supervisor {
     /// When the store cannot be read; nothing was done then.
     pub async fn recover(&self) -> Result<(usize, usize), protocol::error::ApiError> {
         let store = self.store().clone();
-        let left = blocking(move || Ok((store.unfinished_calls()?, store.restored_at()?)));
+        let left = blocking(&self.0.disk, move || {
+            Ok((store.unfinished_calls()?, store.restored_at()?))
+        });
         let (left, restored) = left.await?;
         let (mut queued, mut ended) = (0, 0);
         let mut endings = Vec::new();
@@ -125,6 +127,8 @@ impl Supervisor {
         tracing::info!(call = %id, %to, line = stored.call.line, "a call is queued");
         let feed = self.bus().open(&id, &stored.account);
         finish::announce_queued(&feed, &stored.call);
+        // Through the futures that carry it to its end goes a pointer.
+        let stored = Box::new(stored);
         let this = self.clone();
         self.0.tasks.spawn(async move {
             let (incoming, place) = incoming.unzip();
@@ -150,7 +154,7 @@ impl Supervisor {
         });
     }
 
-    async fn bring_to_its_end(&self, stored: StoredCall, started: Started, feed: &Arc<Feed>) {
+    async fn bring_to_its_end(&self, stored: Box<StoredCall>, started: Started, feed: &Arc<Feed>) {
         let Started {
             line,
             dial,
@@ -236,7 +240,7 @@ impl Supervisor {
     async fn postpone(&self, id: &protocol::ids::CallId, due: jiff::Timestamp) {
         tracing::info!(call = %id, %due, "a call waits for a decent time of day");
         let (store, id) = (self.store().clone(), id.clone());
-        let kept = blocking(move || {
+        let kept = blocking(&self.0.disk, move || {
             store.update_call(&id, &mut |stored| {
                 stored.request.scheduled_at = Some(due.into());
                 stored.call.scheduled_at = Some(due.into());
@@ -265,7 +269,7 @@ impl Supervisor {
         // On record before the phone rings: should this process be killed now, the next one does not ring it again.
         let (store, key) = (self.store().clone(), id.clone());
         let context = stored.call.context.clone();
-        let dialing = blocking(move || {
+        let dialing = blocking(&self.0.disk, move || {
             store.update_call(&key, &mut |stored| {
                 stored.call.status = rest::Status::Dialing;
                 stored.call.context.clone_from(&context);
@@ -282,6 +286,7 @@ impl Supervisor {
             store: self.store().clone(),
             recording: self.recording_path(&id),
             room: self.room().clone(),
+            disk: self.0.disk.clone(),
         });
         let call_parts = CallParts {
             line,
@@ -359,9 +364,11 @@ impl Supervisor {
         }
         let store = self.store().clone();
         let log = lines.join("\n");
-        if blocking(move || store.save(&id, Attachment::Feed, log.as_bytes()))
-            .await
-            .is_err()
+        if blocking(&self.0.disk, move || {
+            store.save(&id, Attachment::Feed, log.as_bytes())
+        })
+        .await
+        .is_err()
         {
             tracing::warn!("the live events of an ended call could not be kept");
         }
@@ -376,7 +383,7 @@ impl Supervisor {
     ) -> Option<Finish> {
         loop {
             let (store, key, ending) = (self.store().clone(), id.clone(), ending.clone());
-            let kept = tokio::task::spawn_blocking(move || {
+            let kept = self.0.disk.records(move || {
                 if let Some(replay) = &ending.replay
                     && let Err(error) = store.save(&key, Attachment::Events, replay.as_bytes())
                 {

@@ -1,39 +1,32 @@
-//! Speech waiting to be sent: one ring of samples, and the marks that own stretches of it.
+//! Speech waiting to be sent: samples, and the marks that own stretches of them.
 
 use std::collections::VecDeque;
 
-use super::{FADE, Mark, Progress};
+use super::{FADE, Mark, Progress, samples::Samples};
 use crate::{
     resample::{RateError, Resampler},
     wire_time,
 };
 
-/// How much of what was already sent is repeated after a pause: 40 ms.
-const REWIND: usize = 320;
 /// The most marks that wait; a reply of ten sentences has some thirty.
 const MAX_MARKS: usize = 256;
 /// The most marks that report progress in one tick; further ones report in the next.
 pub(super) const MAX_PROGRESS: usize = 16;
 /// How many marks that are over are remembered, to throw away sound that comes too late for them.
 const MAX_OVER: usize = 64;
-/// The ring holds this many samples beyond its stated capacity: the rewind, and what one block of the resampler
-/// may give beyond an exact count.
-const SLACK: usize = REWIND + 704;
-/// The ring begins with room for so many samples: half a second.
-const ROOM: usize = 4000 + SLACK;
-/// It grows by room for so many samples at a time: one second.
-const GROWTH: usize = 8000;
+/// What one block of the resampler may give beyond an exact count of samples.
+const SLACK: usize = 704;
 /// Marks that a call begins with room for.
 const FEW_MARKS: usize = 16;
 
 /// The rate of the queue.
 const WIRE_RATE: u32 = 8000;
 
-/// One mark's stretch of the ring.
+/// One mark's stretch of the samples.
 #[derive(Debug, Clone, Copy)]
 struct Segment {
     mark: Mark,
-    /// Samples of it in the ring.
+    /// Samples of it that wait.
     waiting: usize,
     /// Samples of it that were sent, less what is to be repeated.
     sent: usize,
@@ -46,10 +39,8 @@ struct Segment {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Queue {
-    samples: VecDeque<i16>,
+    samples: Samples,
     segments: VecDeque<Segment>,
-    /// The last samples sent of the first segment.
-    tail: VecDeque<i16>,
     over: VecDeque<Mark>,
     capacity: usize,
     resampler: Option<Resampler>,
@@ -60,9 +51,8 @@ pub(super) struct Queue {
 impl Queue {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
-            samples: VecDeque::with_capacity(ROOM),
+            samples: Samples::new(),
             segments: VecDeque::with_capacity(FEW_MARKS),
-            tail: VecDeque::with_capacity(REWIND),
             over: VecDeque::with_capacity(MAX_OVER),
             capacity,
             resampler: None,
@@ -102,20 +92,17 @@ impl Queue {
             self.flush_resampler();
         }
         let room = (taken as u64 * u64::from(WIRE_RATE) / u64::from(rate)) as usize;
-        if self.samples.capacity() - self.samples.len() < room + SLACK {
-            // Not twice what it was, as it would grow by itself: that would be a good part of what a call takes.
-            self.samples.reserve_exact(room + SLACK + GROWTH);
-        }
+        self.samples.reserve(room + SLACK);
         if rate == WIRE_RATE {
-            self.samples.extend(&samples[..taken]);
+            self.samples.push(&samples[..taken]);
             self.settle(index, taken);
             return Ok(taken);
         }
         self.resampling = Some(mark);
         let before = self.samples.len();
         if let Some(resampler) = &mut self.resampler {
-            let ring = &mut self.samples;
-            resampler.process(&samples[..taken], |ready| ring.extend(ready));
+            let queue = &mut self.samples;
+            resampler.process(&samples[..taken], |ready| queue.push(ready));
         }
         self.settle(index, self.samples.len() - before);
         Ok(taken)
@@ -144,10 +131,7 @@ impl Queue {
                 break;
             }
             let count = segment.waiting.min(out.len() - made);
-            for (slot, sample) in out[made..].iter_mut().zip(self.samples.drain(..count)) {
-                *slot = sample;
-            }
-            keep_tail(&mut self.tail, &out[made..made + count]);
+            self.samples.take(&mut out[made..made + count]);
             made += count;
             segment.waiting -= count;
             segment.sent += count;
@@ -165,16 +149,8 @@ impl Queue {
             }
             let mark = segment.mark;
             self.segments.pop_front();
-            self.tail.clear();
+            self.samples.forget();
             self.forget(mark);
-        }
-        if self.samples.is_empty() {
-            // An empty ring starts again at its beginning, so that a call touches little of its memory, and a long one is
-            // given back: what comes next makes its own room.
-            if self.samples.capacity() > 2 * ROOM {
-                self.samples = VecDeque::new();
-            }
-            self.samples.clear();
         }
         made
     }
@@ -184,10 +160,7 @@ impl Queue {
         let Some(segment) = self.segments.front_mut() else {
             return false;
         };
-        let count = self.tail.len();
-        while let Some(sample) = self.tail.pop_back() {
-            self.samples.push_front(sample);
-        }
+        let count = self.samples.rewind();
         segment.waiting += count;
         segment.sent -= count;
         segment.sent > 0
@@ -195,7 +168,7 @@ impl Queue {
 
     /// Returns the next samples without taking them, silence where there are none.
     pub(super) fn peek(&self) -> [i16; FADE] {
-        let mut next = self.samples.iter();
+        let mut next = self.samples.unsent();
         std::array::from_fn(|_| next.next().copied().unwrap_or(0))
     }
 
@@ -210,12 +183,12 @@ impl Queue {
                 index += 1;
                 continue;
             }
-            self.samples.drain(at..at + segment.waiting);
+            self.samples.remove(at, segment.waiting);
             if index == 0 && segment.sent > 0 {
                 first_dropped = true;
             }
             if index == 0 {
-                self.tail.clear();
+                self.samples.forget();
             }
             self.segments.remove(index);
             self.forget(segment.mark);
@@ -246,12 +219,12 @@ impl Queue {
             return;
         };
         let before = self.samples.len();
-        let ring = &mut self.samples;
-        resampler.finish(|ready| ring.extend(ready));
+        let queue = &mut self.samples;
+        resampler.finish(|ready| queue.push(ready));
         let count = self.samples.len() - before;
         match self.segments.iter().position(|s| s.mark == mark) {
             Some(index) => self.settle(index, count),
-            None => self.samples.truncate(before),
+            None => self.samples.remove(before, count),
         }
     }
 
@@ -273,7 +246,7 @@ impl Queue {
         Some(self.segments.len() - 1)
     }
 
-    /// Moves the newest `count` samples of the ring to the end of the segment at `index`.
+    /// Moves the newest `count` samples to the end of the segment at `index`.
     fn settle(&mut self, index: usize, count: usize) {
         let later: usize = self
             .segments
@@ -282,8 +255,7 @@ impl Queue {
             .map(|s| s.waiting)
             .sum();
         if later > 0 {
-            let start = self.samples.len() - count - later;
-            self.samples.make_contiguous()[start..].rotate_right(count);
+            self.samples.bring_forward(count, later);
         }
         self.segments[index].waiting += count;
     }
@@ -294,11 +266,4 @@ impl Queue {
         }
         self.over.push_back(mark);
     }
-}
-
-fn keep_tail(tail: &mut VecDeque<i16>, sent: &[i16]) {
-    let sent = &sent[sent.len().saturating_sub(REWIND)..];
-    let excess = (tail.len() + sent.len()).saturating_sub(REWIND);
-    tail.drain(..excess);
-    tail.extend(sent);
 }
