@@ -321,6 +321,9 @@ fn wants_json(matches: &ArgMatches) -> bool {
 fn in_runtime(
     command: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
+    // One for two processors: memory in one is of no use to the threads of the others.
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    native::memory::set_up(processors / 2);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?

@@ -8,6 +8,7 @@
 )]
 
 pub mod flite;
+pub mod memory;
 pub mod pocketsphinx;
 pub mod process;
 pub mod whisper;
