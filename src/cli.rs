@@ -3,7 +3,7 @@
 //! Each command has its file below. None of them decides anything about calls: `serve` builds the program from
 //! its configuration, the others are clients of it.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde_json::{Value, json};
@@ -318,6 +318,10 @@ fn wants_json(matches: &ArgMatches) -> bool {
             .is_some_and(|(_, below)| wants_json(below))
 }
 
+/// How long a thread that may block and has nothing to do is kept. The runtime's own ten seconds would be for ever: what there is to do
+/// goes to the one that has waited longest, so that of a hundred, which one busy moment takes, each gets something in time.
+const SPARE_THREAD: Duration = Duration::from_millis(100);
+
 fn in_runtime(
     command: impl Future<Output = Result<ExitCode, Failure>>,
 ) -> Result<ExitCode, Failure> {
@@ -326,6 +330,7 @@ fn in_runtime(
     native::memory::set_up(processors / 2);
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_keep_alive(SPARE_THREAD)
         .build()?
         .block_on(command)
 }
