@@ -11,7 +11,8 @@ use std::{
 };
 
 use crate::{
-    Action, AnsweredBy, CallConfig, End, Event, FlushMark, Generation, Note, Status, Timer,
+    Action, AnsweredBy, CallConfig, End, Event, Expected, FlushMark, Generation, Note, Status,
+    Timer,
     barge_in::BargeIn,
     endpoint::Habit,
     history::History,
@@ -65,6 +66,8 @@ pub struct Call {
     habit: Habit,
     /// What the agent was last heard asking for.
     asked: Asked,
+    /// What the recogniser was told last that the callee will say.
+    expected: Expected,
     answered_by: AnsweredBy,
     /// Whether the last words were those of a menu.
     menu: bool,
@@ -202,6 +205,7 @@ impl Call {
             history: History::default(),
             habit: Habit::default(),
             asked: Asked::Nothing,
+            expected: Expected::Anything,
             answered_by: AnsweredBy::Unknown,
             menu: false,
             answered_at: now,

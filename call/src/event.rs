@@ -4,10 +4,12 @@
 //! and the core cannot cause it. No event carries sound; sound flows beside the core, in the driver,
 //! and the core sees only edges, words and how much of its speech was heard.
 
+mod expected;
 mod note;
 
 use std::time::{Duration, Instant};
 
+pub use expected::Expected;
 pub use note::{Note, Status};
 
 /// One reply of the agent, from the decision to answer until its last clause is heard or dropped.
@@ -176,6 +178,8 @@ pub enum VoiceEvent {
 pub struct Prosody {
     /// Pitch movement over the last 300 ms of voice, in semitones (negative: falling).
     pub pitch_slope: f32,
+    /// Pitch of the last 160 ms of voice above the callee's usual one, in semitones (negative: low).
+    pub pitch_level: f32,
     /// Energy of the last 200 ms relative to the stretch, in dB (negative: fading).
     pub energy_drop: f32,
     /// Length of the last voiced run, lengthened before a pause that ends nothing.
@@ -318,6 +322,8 @@ pub enum Command {
 pub enum Action {
     /// Ask the recogniser for the final words of everything heard so far.
     Flush(FlushMark),
+    /// Tell the recogniser what the callee is likely to say from here on.
+    Expect(Expected),
     /// Ask the language model for the next reply.
     Think {
         /// The generation that its answer must carry.

@@ -4,7 +4,7 @@
 //! Rules over recognised words, without punctuation as a rule. English is known in detail; words of other
 //! languages come out as [`Shape::Neutral`] unless punctuation tells more. Decides nothing about time.
 
-use crate::words;
+use crate::{Expected, words};
 
 mod entity;
 
@@ -41,6 +41,8 @@ pub(crate) enum Shape {
     EmailComplete,
     /// Single letters.
     Spelling,
+    /// Single letters that are a whole word together.
+    SpellingComplete,
 }
 
 /// What the agent's last question asks for.
@@ -63,6 +65,18 @@ pub(crate) enum Asked {
     Amount,
     /// Anything else.
     Open,
+}
+
+impl Asked {
+    /// What the recogniser can make use of.
+    pub(crate) fn expected(self) -> Expected {
+        match self {
+            Self::Number => Expected::Number,
+            Self::Email => Expected::Email,
+            Self::Spelling => Expected::Spelling,
+            _ => Expected::Anything,
+        }
+    }
 }
 
 /// Reads what the agent's last question asks for.

@@ -41,6 +41,7 @@ fn any(rng: &mut Rng) -> Event {
             voiced: at,
             prosody: Prosody {
                 pitch_slope: odd(rng),
+                pitch_level: odd(rng),
                 energy_drop: odd(rng),
                 last_voiced: at,
             },

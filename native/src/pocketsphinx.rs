@@ -49,8 +49,9 @@ pub struct Model {
     pub acoustic: PathBuf,
     /// Pronouncing dictionary.
     pub dictionary: PathBuf,
-    /// The language models, each with its share (positive; they are scaled to a sum of one). One model is used as
-    /// it is; several are interpolated.
+    /// The language models, each with its share (not negative; they are scaled to a sum of one). One model is used as
+    /// it is; several are interpolated. The library weighs each model's logarithms before it adds them up, so a share
+    /// counts as it is against probabilities to the power of `-lw`.
     pub language: Vec<(PathBuf, f32)>,
     /// Further options by their names in the library, such as `-beam`.
     pub options: Vec<(&'static str, Setting)>,
@@ -87,6 +88,8 @@ pub struct Word {
 pub struct Decoder {
     ps: NonNull<sys::ps_decoder_t>,
     open: bool,
+    /// Several language models together, and how many they are.
+    together: Option<(Language, usize)>,
 }
 
 // SAFETY: a decoder owns everything that it points to; the library has no state tied to a thread.
@@ -110,7 +113,11 @@ impl Decoder {
         // SAFETY: the config is valid; the decoder takes its own reference to it.
         let ps = unsafe { sys::ps_init(config.0.as_ptr()) };
         let ps = NonNull::new(ps).ok_or_else(|| Error::Model(model.acoustic.clone()))?;
-        let mut decoder = Self { ps, open: false };
+        let mut decoder = Self {
+            ps,
+            open: false,
+            together: None,
+        };
         decoder.set_language(&model.language)?;
         Ok(decoder)
     }
@@ -132,8 +139,8 @@ impl Decoder {
                 && sys::ps_set_search(self.ps.as_ptr(), name.as_ptr()) == 0
         };
         if loaded.len() > 1 {
-            // SAFETY: the reference of `interpolate`; the members' own are dropped with `loaded`.
-            unsafe { sys::ngram_model_free(combined.as_ptr()) };
+            // The reference of `interpolate`; the members' own are dropped with `loaded`.
+            self.together = Some((Language(combined), loaded.len()));
         }
         if set {
             Ok(())
@@ -163,14 +170,11 @@ impl Decoder {
         loaded: &[Language],
         models: &[(PathBuf, f32)],
     ) -> Result<NonNull<sys::ngram_model_t>, Error> {
-        let names: Vec<CString> = (0..loaded.len())
-            .map(|index| c_string(&index.to_string()))
-            .collect::<Result<_, _>>()?;
+        let names = names(loaded.len())?;
         let mut name_pointers: Vec<*mut c_char> =
             names.iter().map(|name| name.as_ptr().cast_mut()).collect();
         let mut pointers: Vec<_> = loaded.iter().map(|model| model.0.as_ptr()).collect();
-        let total: f32 = models.iter().map(|(_, share)| share).sum();
-        let shares: Vec<f32> = models.iter().map(|(_, share)| share / total).collect();
+        let shares = scaled(models.iter().map(|(_, share)| *share));
         let count = i32::try_from(loaded.len()).map_err(|_| Error::Failed("count its models"))?;
         // SAFETY: the three arrays have `count` entries; the library copies names and shares and takes its own
         // references to the models.
@@ -184,6 +188,29 @@ impl Decoder {
             )
         };
         NonNull::new(set).ok_or(Error::Failed("interpolate its language models"))
+    }
+
+    /// Gives the language models other shares, in their order, from the next utterance on.
+    ///
+    /// # Errors
+    /// When there is only one model, when there are not as many shares as models, or inside an utterance.
+    pub fn set_shares(&mut self, shares: &[f32]) -> Result<(), Error> {
+        let failed = Err(Error::Failed("share out its language models"));
+        let Some((set, count)) = &self.together else {
+            return failed;
+        };
+        if self.open || shares.len() != *count {
+            return failed;
+        }
+        let shares = scaled(shares.iter().copied());
+        // With names, because without them the library takes shares for logarithms.
+        let names = names(*count)?;
+        let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
+        // SAFETY: both arrays have an entry for each model; the library copies the shares and keeps no name.
+        let set = unsafe {
+            sys::ngram_model_set_interp(set.0.as_ptr(), pointers.as_mut_ptr(), shares.as_ptr())
+        };
+        if set.is_null() { failed } else { Ok(()) }
     }
 
     /// Begins an utterance.
@@ -438,6 +465,7 @@ impl Drop for Config {
 }
 
 /// A loaded language model, one reference.
+#[derive(Debug)]
 struct Language(NonNull<sys::ngram_model_t>);
 
 impl Drop for Language {
@@ -445,6 +473,19 @@ impl Drop for Language {
         // SAFETY: the reference that reading the model made.
         unsafe { sys::ngram_model_free(self.0.as_ptr()) };
     }
+}
+
+/// The names of so many language models.
+fn names(count: usize) -> Result<Vec<CString>, Error> {
+    (0..count)
+        .map(|index| c_string(&index.to_string()))
+        .collect()
+}
+
+/// Shares that sum to one.
+fn scaled(shares: impl Iterator<Item = f32> + Clone) -> Vec<f32> {
+    let total: f32 = shares.clone().sum();
+    shares.map(|share| share / total).collect()
 }
 
 fn c_string(text: &str) -> Result<CString, Error> {

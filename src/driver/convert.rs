@@ -25,6 +25,7 @@ pub(super) fn voice_event(edge: &Edge) -> Option<Event> {
             voiced,
             prosody: Prosody {
                 pitch_slope: prosody.pitch_slope,
+                pitch_level: prosody.pitch_level,
                 energy_drop: prosody.energy_drop,
                 last_voiced: prosody.last_voiced,
             },

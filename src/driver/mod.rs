@@ -414,6 +414,7 @@ impl Driver {
             self.scribe.action(&action, now);
             match action {
                 Action::Flush(mark) => self.services.hear(SttInput::Flush(mark.0)),
+                Action::Expect(expected) => self.services.hear(SttInput::Expect(expected)),
                 Action::Think {
                     generation,
                     history,

@@ -105,6 +105,8 @@ pub enum SttInput {
     Audio(Box<[i16; STT_FRAME]>),
     /// Voice detection saw speech begin, `voiced` frames ago.
     SpeechStarted,
+    /// What the callee is likely to say from the next utterance on. A recogniser that cannot use it does nothing.
+    Expect(call::Expected),
     /// Finish the words of everything before this, and answer with the same mark.
     Flush(u32),
 }

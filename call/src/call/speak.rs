@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::{Call, Phase, count};
 use crate::{
-    Action, ClauseId, End, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Timer,
-    Turn, notes,
+    Action, ClauseId, End, Expected, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent,
+    Timer, Turn, notes,
     reply::{Purpose, Reply},
-    shape,
+    shape::{self, Asked},
     turn::CalleeTurn,
     warning,
 };
@@ -109,9 +109,24 @@ impl Call {
             };
             out.push(Action::Speak { clause, text });
         }
+        // What asks for nothing changes nothing before it is heard: the callee may go on with the answer to what was asked
+        // before.
+        let asking = shape::asked(&reply.ledger.text());
+        if asking.expected() != Expected::Anything {
+            self.expect(asking, out);
+        }
         self.timers.stop(Timer::Filler);
         self.publish_progress(out);
         self.watch_playout();
+    }
+
+    /// Lets the recogniser know what was asked, or is about to be: the answer may begin before the question has ended.
+    pub(super) fn expect(&mut self, asked: Asked, out: &mut Vec<Action>) {
+        let expected = asked.expected();
+        if expected != self.expected && self.phase != Phase::Over {
+            self.expected = expected;
+            out.push(Action::Expect(expected));
+        }
     }
 
     pub(super) fn on_reply(
@@ -470,6 +485,7 @@ impl Call {
             self.commit_turn(None, out);
         }
         self.asked = shape::asked(&reply.ledger.begun_text());
+        self.expect(self.asked, out);
         if reply.purpose != Purpose::Stopgap {
             self.history.push_agent(&text, interrupted);
         }

@@ -11,6 +11,8 @@ impl Call {
             self.murmur = None;
             out.push(Action::Cancel(reply.generation));
             self.record(&reply, false, out);
+            // A question that nobody heard asks for nothing.
+            self.expect(self.asked, out);
         }
     }
 

@@ -4,7 +4,7 @@
 //! answer to "what is your number?" is a number whatever was recognised, unless it plainly is not.
 
 use super::{Asked, Shape, is_yes_no};
-use crate::words;
+use crate::{ending, words};
 
 const DIGITS: &[&str] = &[
     "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -42,6 +42,11 @@ const NUMBERS: &[&str] = &[
     "double",
     "triple",
 ];
+
+/// Letters that make a whole word: of one that was said before, and of any that is known, whose beginnings are often words,
+/// too.
+const LEAST_SAID: usize = 3;
+const LEAST_KNOWN: usize = 4;
 
 /// Whether a word is a count or a time.
 pub(super) fn is_amount(token: &str) -> bool {
@@ -134,13 +139,34 @@ pub(super) fn address(tokens: &[String], asked: Asked) -> Option<Shape> {
     }
 }
 
-/// Letters spelled one by one: at least two at the end, or anything when spelling was asked for.
+/// Letters spelled one by one: at least two at the end, or anything when spelling was asked for. They are whole when they make
+/// the word that the callee said before them, or some word that is known.
 pub(super) fn letters(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let run = tokens
-        .iter()
-        .rev()
-        .take_while(|token| token.chars().count() == 1 && token.chars().all(char::is_alphabetic))
-        .count();
+    let letter = |token: &String| {
+        let mut characters = token.chars();
+        characters
+            .next()
+            .filter(|c| c.is_alphabetic() && characters.next().is_none())
+    };
+    let doubled = |token: &String| ["double", "doubled"].contains(&token.as_str());
+    let part = |token: &&String| letter(token).is_some() || doubled(token);
+    let run = tokens.iter().rev().take_while(part).count();
+    let (before, spelled) = tokens.split_at(tokens.len() - run);
+    let mut word = String::new();
+    for (index, token) in spelled.iter().enumerate() {
+        let Some(letter) = letter(token) else {
+            continue;
+        };
+        let twice = index > 0 && doubled(&spelled[index - 1]);
+        word.extend(std::iter::repeat_n(letter, 1 + usize::from(twice)));
+    }
+    let count = word.chars().count();
+    let said = count >= LEAST_SAID && before.contains(&word);
+    let known = count >= LEAST_KNOWN && ending::knows(&word);
     let expected = asked == Asked::Spelling && !declines(tokens);
-    (run >= 2 || expected).then_some(Shape::Spelling)
+    if run >= 2 && (said || known) {
+        Some(Shape::SpellingComplete)
+    } else {
+        (run >= 2 || expected).then_some(Shape::Spelling)
+    }
 }

@@ -97,4 +97,23 @@ fn addresses_and_letters_are_heard_out() {
     assert_eq!(shape("maria@gmail.com", A::Open, false), S::EmailComplete);
     assert_eq!(shape("l o p", A::Spelling, false), S::Spelling);
     assert_eq!(shape("lopez l o", A::Name, false), S::Spelling);
+    for (text, whole) in [
+        ("it's fischer f i s c h", false),
+        ("it's fischer f i s c h e r", true),
+        ("l e", false),
+        ("l o p e z", true),
+        ("g r a n t", true),
+        ("g r a n", false),
+        ("m i double l e r", true),
+        ("m i double l", true),
+        ("m i l double", false),
+        ("smith with a y", false),
+    ] {
+        let expected = if whole {
+            S::SpellingComplete
+        } else {
+            S::Spelling
+        };
+        assert_eq!(shape(text, A::Spelling, false), expected, "{text}");
+    }
 }

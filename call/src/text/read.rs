@@ -9,8 +9,9 @@ mod notes;
 
 use super::{Names, TextError, read_duration};
 use crate::{
-    Action, ClauseId, Command, End, Event, FlushMark, Generation, Latency, LineEvent, Message,
-    PlayoutEvent, Prosody, ReplyEvent, SpeechEvent, Tool, Turn, TurnHint, VoiceEvent, WordsEvent,
+    Action, ClauseId, Command, End, Event, Expected, FlushMark, Generation, Latency, LineEvent,
+    Message, PlayoutEvent, Prosody, ReplyEvent, SpeechEvent, Tool, Turn, TurnHint, VoiceEvent,
+    WordsEvent,
 };
 
 /// Reads an event.
@@ -41,6 +42,12 @@ pub fn read_action(line: &str, origin: Instant) -> Result<Action, TextError> {
     let mut words = Words::new(line)?;
     let action = match words.word()?.as_str() {
         "flush" => Action::Flush(FlushMark(words.parse("mark")?)),
+        "expect" => {
+            let name = words.word()?;
+            let known = Expected::from_name(&name);
+            let error = || TextError::new(format!("'{name}' is nothing to expect"));
+            Action::Expect(known.ok_or_else(error)?)
+        }
         "think" => Action::Think {
             generation: words.generation()?,
             history: history(&mut words)?,
@@ -265,6 +272,7 @@ fn voice(words: &mut Words) -> Result<VoiceEvent, TextError> {
             voiced: words.time("voiced")?,
             prosody: Prosody {
                 pitch_slope: words.number("slope")?,
+                pitch_level: words.number("level")?,
                 energy_drop: words.number("drop")?,
                 last_voiced: words
                     .take_value("last")

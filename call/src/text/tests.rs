@@ -36,7 +36,7 @@ fn every_event_reads_back_equal() {
         "line answered-by voicemail",
         "voice started voiced=60ms echo=0.25",
         "voice going voiced=300ms echo=0",
-        "voice ended silence=120.5ms voiced=800ms slope=-2.5 drop=-6 last=210ms",
+        "voice ended silence=120.5ms voiced=800ms slope=-2.5 level=-2.5 drop=-6 last=210ms",
         "voice tone beep",
         "voice music on",
         "words partial \"I'd \\\"like\\\" \\\\ a\"",
@@ -88,6 +88,7 @@ fn every_action_reads_back_equal() {
         "end-of-turn=330ms words=0ms first-token=250ms first-sound=150ms wire=20ms felt=750ms";
     let lines = [
         "flush 3",
+        "expect number",
         "think g1",
         "think g2 callee \"Hello?\" agent \"Hi—\" cut note \"x\" requester \"y\"",
         "speak g2.0 \"At seven.\"",

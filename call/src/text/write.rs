@@ -38,6 +38,7 @@ pub fn write_event(event: &Event) -> String {
 pub fn write_action(action: &Action, origin: Instant) -> String {
     match action {
         Action::Flush(mark) => format!("flush {}", mark.0),
+        Action::Expect(expected) => format!("expect {}", expected.name()),
         Action::Think {
             generation,
             history,
@@ -92,10 +93,11 @@ fn voice(event: &VoiceEvent) -> String {
             voiced,
             prosody,
         } => format!(
-            "ended silence={} voiced={} slope={} drop={} last={}",
+            "ended silence={} voiced={} slope={} level={} drop={} last={}",
             ms(*silence),
             ms(*voiced),
             prosody.pitch_slope,
+            prosody.pitch_level,
             prosody.energy_drop,
             ms(prosody.last_voiced)
         ),

@@ -9,7 +9,8 @@ use std::{
 };
 
 use call::{
-    Action, ClauseId, Event, LineEvent, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent, Turn,
+    Action, ClauseId, Event, Expected, LineEvent, Note, PlayoutEvent, ReplyEvent, Speaker,
+    SpeechEvent, Turn,
 };
 
 /// One reply as seen from outside.
@@ -34,6 +35,7 @@ pub(crate) struct Checker {
     ended: u32,
     sound_open: bool,
     last_mark: u32,
+    expected: Expected,
     last_turn: Option<Instant>,
     /// What was said, for the history.
     said: Vec<String>,
@@ -58,6 +60,7 @@ impl Checker {
             ended: 0,
             sound_open: false,
             last_mark: 0,
+            expected: Expected::Anything,
             last_turn: None,
             said: Vec::new(),
             active: Duration::ZERO,
@@ -128,6 +131,10 @@ impl Checker {
                 return Err("a flush mark was used twice".into());
             }
             Action::Flush(mark) => self.last_mark = mark.0,
+            Action::Expect(expected) if *expected == self.expected => {
+                return Err(format!("told twice to expect {}", expected.name()));
+            }
+            Action::Expect(expected) => self.expected = *expected,
             Action::Pause if !self.sound_open => return Err("paused twice".into()),
             Action::Pause => self.sound_open = false,
             Action::Resume if self.sound_open => return Err("resumed twice".into()),
@@ -150,7 +157,10 @@ impl Checker {
             }
             Action::Publish(_) | Action::PressKeys(_) | Action::Transfer(_) => {}
         }
-        if !matches!(action, Action::Publish(_) | Action::Flush(_)) {
+        if !matches!(
+            action,
+            Action::Publish(_) | Action::Flush(_) | Action::Expect(_)
+        ) {
             self.active = self.now;
         }
         Ok(())

@@ -251,6 +251,7 @@ fn act(world: &mut World, rng: &mut Rng, rude: bool) -> Duration {
 fn prosody(rng: &mut Rng) -> Prosody {
     Prosody {
         pitch_slope: rng.f32() * 10.0 - 5.0,
+        pitch_level: rng.f32() * 8.0 - 4.0,
         energy_drop: rng.f32() * -12.0,
         last_voiced: ms(rng.u64(0..500)),
     }

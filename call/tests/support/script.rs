@@ -207,6 +207,7 @@ fn speech(words: bool, rest: &str) -> Result<What, String> {
         match key {
             "echo" => echo = number()?,
             "slope" => prosody.pitch_slope = number()?,
+            "level" => prosody.pitch_level = number()?,
             "drop" => prosody.energy_drop = number()?,
             "last" => prosody.last_voiced = duration(value)?,
             _ => return Err(format!("'{key}' is nothing that speech has")),
@@ -357,6 +358,7 @@ fn print(world: &World, show: &[String]) -> String {
 fn is_shown(action: &Action, show: &[String]) -> bool {
     let kind = match action {
         Action::Flush(_) => "flush",
+        Action::Expect(_) => "expect",
         Action::Publish(Note::Status(_)) => "status",
         Action::Publish(Note::CalleePartial(_)) => "partial",
         Action::Publish(Note::CalleeFinal(_)) => "final",

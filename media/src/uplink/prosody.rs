@@ -10,6 +10,11 @@ use crate::{FRAME_TIME, dsp, pitch::Pitch};
 const KEPT: usize = 50;
 /// Frames of voice whose pitch is followed: 300 ms.
 const CONTOUR: usize = 15;
+/// Frames of voice whose pitch is compared with the usual: 160 ms.
+const LAST: usize = 8;
+/// Voiced frames after which the usual pitch is known, 0.5 s, and over which it is averaged, 20 s.
+const KNOWN: f32 = 25.0;
+const AVERAGED: f32 = 1000.0;
 /// Fewer frames of voice than this have no movement worth a number.
 const SHORTEST: usize = 4;
 /// Frames whose energy is compared with the whole: 200 ms.
@@ -24,6 +29,9 @@ const GAP: usize = 1;
 pub struct Prosody {
     /// Pitch movement over the last 300 ms of voice, in semitones (negative: falling).
     pub pitch_slope: f32,
+    /// Pitch of the last 160 ms of voice above what is usual for this voice in this call, in semitones. A voice that has
+    /// finished is low.
+    pub pitch_level: f32,
     /// Energy of the last 200 ms relative to the whole stretch, in dB (negative: fading).
     pub energy_drop: f32,
     /// Length of the last voiced run, up to 1 s; it is lengthened before a pause that ends nothing.
@@ -47,6 +55,9 @@ pub(crate) struct Memory {
     /// Sum of the power over the whole stretch, and of its frames.
     power: f32,
     frames: u32,
+    /// The mean pitch of the call's voiced frames in semitones, and of how many it is.
+    usual: f32,
+    usual_of: f32,
 }
 
 impl Memory {
@@ -57,6 +68,8 @@ impl Memory {
             count: 0,
             power: 0.0,
             frames: 0,
+            usual: 0.0,
+            usual_of: 0.0,
         }
     }
 
@@ -74,6 +87,10 @@ impl Memory {
         } else {
             0.0
         };
+        if semitones > 0.0 {
+            self.usual_of = (self.usual_of + 1.0).min(AVERAGED);
+            self.usual += (semitones - self.usual) / self.usual_of;
+        }
         let power = dsp::amplitude(level).powi(2);
         self.moments[self.next] = Moment { semitones, power };
         self.next = (self.next + 1) % KEPT;
@@ -86,6 +103,7 @@ impl Memory {
     pub(crate) fn end(&self, silent: usize) -> Prosody {
         Prosody {
             pitch_slope: self.slope(silent),
+            pitch_level: self.level(silent),
             energy_drop: self.energy_drop(silent),
             last_voiced: FRAME_TIME * self.last_run(silent) as u32,
         }
@@ -108,6 +126,22 @@ impl Memory {
             return 0.0;
         }
         10.0 * (tail / frames as f32 / whole).max(1e-6).log10()
+    }
+
+    /// The median pitch of the last voiced frames above the usual one.
+    fn level(&self, silent: usize) -> f32 {
+        let mut last = [0.0; LAST];
+        let mut count = 0;
+        let recent = self.recent().skip(silent).take(2 * CONTOUR);
+        for moment in recent.filter(|moment| moment.semitones > 0.0).take(LAST) {
+            last[count] = moment.semitones;
+            count += 1;
+        }
+        if count < SHORTEST || self.usual_of < KNOWN {
+            return 0.0;
+        }
+        let (_, median, _) = last[..count].select_nth_unstable_by(count / 2, f32::total_cmp);
+        *median - self.usual
     }
 
     fn last_run(&self, silent: usize) -> usize {

@@ -128,6 +128,11 @@ unsafe extern "C" {
         weights: *const f32,
         count: i32,
     ) -> *mut ngram_model_t;
+    pub(super) fn ngram_model_set_interp(
+        set: *mut ngram_model_t,
+        names: *mut *const c_char,
+        weights: *const f32,
+    ) -> *mut ngram_model_t;
 
     pub(super) fn cmn_live_set(cmn: *mut cmn_t, mean: *const f32);
     pub(super) fn cmn_live_get(cmn: *mut cmn_t, mean: *mut f32);

@@ -47,6 +47,42 @@ fn words_that_flite_speaks_are_heard() {
 }
 
 #[test]
+fn the_shares_of_several_models_can_be_changed_between_utterances() {
+    let mut decoder = Decoder::new(&model()).unwrap();
+    assert!(decoder.set_shares(&[1.0]).is_err(), "there is only one");
+    let digits = tempfile::Builder::new().suffix(".arpa").tempfile().unwrap();
+    let words = ["one", "two"];
+    let lines = words.map(|word| format!("-0.6 {word} -0.3\n")).concat();
+    let arpa =
+        format!("\\data\\\nngram 1=4\n\n\\1-grams:\n-99 <s> 0\n-0.6 </s>\n{lines}\n\\end\\\n");
+    std::fs::write(digits.path(), arpa).unwrap();
+    let mut several = model();
+    several.language.push((digits.path().to_owned(), 0.0));
+    let mut sound = vec![0_i16; 4800];
+    Voice::Rms
+        .speak("would you like some tea", |piece| {
+            sound.extend_from_slice(piece.samples);
+            Next::More
+        })
+        .unwrap();
+    sound.extend_from_slice(&[0; 4800]);
+    let mut decoder = Decoder::new(&several).unwrap();
+    let mut hear = |shares: &[f32]| {
+        decoder.set_shares(shares).unwrap();
+        decoder.start().unwrap();
+        decoder.process_raw(&sound).unwrap();
+        assert!(decoder.set_shares(shares).is_err(), "inside an utterance");
+        decoder.end().unwrap();
+        decoder.hypothesis().0
+    };
+    let digits = |text: String| text.split(' ').all(|word| words.contains(&word));
+    assert!(digits(hear(&[0.0, 1.0])));
+    assert_eq!(hear(&[1.0, 0.0]), "would you like some tea");
+    assert!(digits(hear(&[0.0, 1.0])));
+    assert!(decoder.set_shares(&[1.0]).is_err(), "there are two");
+}
+
+#[test]
 fn the_order_of_calls_is_checked() {
     let mut decoder = Decoder::new(&model()).unwrap();
     assert!(decoder.process_raw(&[0; 320]).is_err());

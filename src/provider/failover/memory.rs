@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use call::Expected;
+
 use crate::provider::SttInput;
 
 /// Frames of speech that are kept while nothing is recognised: 20 s. A flush comes long before, at the first pause.
@@ -18,6 +20,8 @@ pub(super) struct Memory {
     frames: usize,
     /// Whether speech began that was not flushed since.
     speech: bool,
+    /// What was expected before the first of them.
+    expected: Expected,
 }
 
 impl Memory {
@@ -25,7 +29,7 @@ impl Memory {
         match input {
             SttInput::Audio(_) => self.frames += 1,
             SttInput::SpeechStarted => self.speech = true,
-            SttInput::Flush(_) => {}
+            SttInput::Flush(_) | SttInput::Expect(_) => {}
         }
         self.inputs.push_back(input.clone());
         self.keep(if self.speech { SPEECH } else { QUIET });
@@ -36,7 +40,11 @@ impl Memory {
         let flush = |input: &SttInput| matches!(input, SttInput::Flush(m) if Some(*m) == mark);
         match self.inputs.iter().position(flush) {
             Some(at) => {
-                self.inputs.drain(..=at);
+                for done in self.inputs.drain(..=at) {
+                    if let SttInput::Expect(expected) = done {
+                        self.expected = expected;
+                    }
+                }
                 let is_sound = |input: &&SttInput| matches!(input, SttInput::Audio(_));
                 self.frames = self.inputs.iter().filter(is_sound).count();
                 let started = |input: &SttInput| matches!(input, SttInput::SpeechStarted);
@@ -65,7 +73,9 @@ impl Memory {
 
     /// Returns what a new recogniser has to be given before anything else.
     pub(super) fn replay(&self) -> VecDeque<SttInput> {
-        self.inputs.clone()
+        let mut replay = self.inputs.clone();
+        replay.push_front(SttInput::Expect(self.expected));
+        replay
     }
 }
 
@@ -113,11 +123,32 @@ mod tests {
         memory.recognised(None);
         assert_eq!(frames(&memory), (75..100).collect::<Vec<_>>());
         let replay = memory.replay();
-        assert!(matches!(replay[0], SttInput::SpeechStarted));
+        assert!(matches!(replay[1], SttInput::SpeechStarted));
         assert!(
             matches!(replay.back(), Some(SttInput::Flush(1))),
             "still owed"
         );
+    }
+
+    #[test]
+    fn what_is_expected_outlives_the_words_that_were_recognised() {
+        let mut memory = Memory::default();
+        memory.push(&SttInput::Expect(Expected::Number));
+        memory.push(&SttInput::SpeechStarted);
+        memory.push(&SttInput::Flush(1));
+        memory.push(&SttInput::Expect(Expected::Email));
+        let expects = |memory: &Memory| {
+            let expected = |input| match input {
+                SttInput::Expect(expected) => Some(expected),
+                _ => None,
+            };
+            let all: Vec<_> = memory.replay().into_iter().filter_map(expected).collect();
+            all
+        };
+        let before = [Expected::Anything, Expected::Number, Expected::Email];
+        assert_eq!(expects(&memory), before);
+        memory.recognised(Some(1));
+        assert_eq!(expects(&memory), [Expected::Number, Expected::Email]);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use std::collections::VecDeque;
 
+use call::Expected;
+
 use super::wire::{MAX_SAMPLES, Order};
 use crate::provider::STT_FRAME;
 
@@ -22,12 +24,15 @@ const MAX_PENDING: usize = 16;
 pub(in crate::provider) struct Gate {
     past: VecDeque<Box<[i16; STT_FRAME]>>,
     pending: VecDeque<Utterance>,
+    expected: Expected,
 }
 
 /// Sound whose final words have not come back yet.
 #[derive(Debug, Default)]
 struct Utterance {
     samples: Vec<i16>,
+    /// What it was likely to be when it began.
+    expected: Expected,
     /// Samples given to the worker.
     given: usize,
     begun: bool,
@@ -54,6 +59,11 @@ impl Gate {
             open.ended = Some(None);
             self.begin();
         }
+    }
+
+    /// From the next utterance on, the callee is likely to say this.
+    pub(in crate::provider) fn expect(&mut self, expected: Expected) {
+        self.expected = expected;
     }
 
     /// Opens an utterance with the sound just before, unless one is open.
@@ -119,6 +129,7 @@ impl Gate {
         let samples = self.past.drain(..).flat_map(|frame| *frame).collect();
         self.pending.push_back(Utterance {
             samples,
+            expected: self.expected,
             ..Utterance::default()
         });
     }
@@ -128,7 +139,7 @@ impl Utterance {
     fn next_order(&mut self) -> Option<Order> {
         if !self.begun {
             self.begun = true;
-            return Some(Order::Begin);
+            return Some(Order::Begin(self.expected));
         }
         let rest = self.samples.len() - self.given;
         if rest > 0 {
@@ -171,7 +182,7 @@ mod tests {
         let mut samples = 0;
         while let Some(order) = gate.next_order() {
             match order {
-                Order::Begin => text.push("B".to_owned()),
+                Order::Begin(_) => text.push("B".to_owned()),
                 Order::Audio(piece) => samples += piece.len(),
                 Order::End => {
                     text.push(std::mem::take(&mut samples).to_string());

@@ -172,6 +172,10 @@ impl Session {
                     self.gate.speech_started();
                     None
                 }
+                SttInput::Expect(expected) => {
+                    self.gate.expect(expected);
+                    None
+                }
                 SttInput::Flush(mark) => self.gate.flush(mark).then_some(SttEvent::Final {
                     text: String::new(),
                     mark: Some(mark),

@@ -5,6 +5,7 @@
 
 use std::{borrow::Cow, fs, io::Write, path::Path};
 
+use call::Expected;
 use native::pocketsphinx::{Decoder, Error, Model, Setting};
 use tempfile::NamedTempFile;
 
@@ -18,6 +19,10 @@ const LOOK_EVERY: usize = 1600;
 
 /// Our language model of phone conversations, counted from `fixtures/speech/phone.grammar`.
 const PHONE_MODEL: &[u8] = include_bytes!("model/phone.arpa");
+/// What is said where the agent has asked for digits, an e-mail address, or letters; from the same grammar.
+const NUMBER_MODEL: &[u8] = include_bytes!("model/number.arpa");
+const EMAIL_MODEL: &[u8] = include_bytes!("model/email.arpa");
+const SPELLING_MODEL: &[u8] = include_bytes!("model/spelling.arpa");
 /// Pronunciations of its words and of the 50,000 most likely ones of the generic model. With 10,000 half of what
 /// strangers say is misheard instead of two fifths; the whole dictionary gains nothing over this.
 const DICTIONARY: &[u8] = include_bytes!("model/words.dict");
@@ -29,6 +34,8 @@ const ADAPTATION: &[u8] = include_bytes!("model/adaptation.bin");
 
 /// The generic model's share beside ours: enough to understand what we did not think of.
 const GENERIC_SHARE: f32 = 0.15;
+/// What this and our own share are multiplied with where something is expected, so that other answers are still heard.
+const UNEXPECTED_SHARE: f32 = 0.01;
 /// How much the language counts against the sound. The library's own 6.5 mishears as much and takes longer.
 const LANGUAGE_WEIGHT: f64 = 7.0;
 
@@ -43,9 +50,12 @@ pub(super) fn phone_model() -> &'static str {
 
 /// Returns everything that decides which words a recogniser makes of sound, but for the generic models: our models and
 /// the very text of the code, so that answers of another version are never taken for this one's.
-pub(super) fn parts() -> [&'static [u8]; 13] {
+pub(super) fn parts() -> [&'static [u8]; 16] {
     [
         PHONE_MODEL,
+        NUMBER_MODEL,
+        EMAIL_MODEL,
+        SPELLING_MODEL,
         DICTIONARY,
         BAND_REPAIR,
         NOISE_REPAIR,
@@ -67,6 +77,8 @@ pub(super) fn parts() -> [&'static [u8]; 13] {
 pub struct Settings {
     /// The language model of phone conversations, ARPA.
     pub phone_model: Cow<'static, [u8]>,
+    /// The language models of what was asked for (ARPA), in the order of [`Expected::ALL`] without the first.
+    pub expected_models: [Cow<'static, [u8]>; 3],
     /// The pronouncing dictionary.
     pub dictionary: Cow<'static, [u8]>,
     /// The repair's network for quiet lines.
@@ -77,6 +89,8 @@ pub struct Settings {
     pub adaptation: Cow<'static, [u8]>,
     /// The generic language model's share, above 0 and below 1.
     pub generic_share: f32,
+    /// What the other models' shares are multiplied with where something is expected.
+    pub unexpected_share: f32,
     /// How much the language counts against the sound.
     pub language_weight: f64,
 }
@@ -85,21 +99,29 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             phone_model: Cow::Borrowed(PHONE_MODEL),
+            expected_models: [NUMBER_MODEL, EMAIL_MODEL, SPELLING_MODEL].map(Cow::Borrowed),
             dictionary: Cow::Borrowed(DICTIONARY),
             band_repair: Cow::Borrowed(BAND_REPAIR),
             noise_repair: Cow::Borrowed(NOISE_REPAIR),
             adaptation: Cow::Borrowed(ADAPTATION),
             generic_share: GENERIC_SHARE,
+            unexpected_share: UNEXPECTED_SHARE,
             language_weight: LANGUAGE_WEIGHT,
         }
     }
 }
+
+/// Language models: ours, the generic one, and one for each thing that may be expected.
+const MODELS: usize = 2 + Expected::ALL.len() - 1;
 
 /// One call's recogniser.
 #[derive(Debug)]
 pub struct Recogniser {
     decoder: Decoder,
     front: FrontEnd,
+    /// The shares of the language models, for everything that may be expected.
+    shares: [[f32; MODELS]; Expected::ALL.len()],
+    expected: Expected,
     told: String,
     since_look: usize,
 }
@@ -127,13 +149,18 @@ impl Recogniser {
             let path = file.path().to_string_lossy().into_owned();
             options.push(("-mean", Setting::Text(path)));
         }
+        let expected = settings.expected_models.iter();
+        let expected: Vec<_> = expected
+            .map(|model| file_of(model, ".arpa"))
+            .collect::<Result<_, _>>()?;
+        let generic = folder.join("en-us.lm.bin");
+        let shares: [_; Expected::ALL.len()] = std::array::from_fn(|index| shares(index, settings));
+        let files = [phone.path(), &generic].into_iter();
+        let files = files.chain(expected.iter().map(NamedTempFile::path));
         let decoder = Decoder::new(&Model {
             acoustic,
             dictionary: dictionary.path().to_owned(),
-            language: vec![
-                (phone.path().to_owned(), 1.0 - settings.generic_share),
-                (folder.join("en-us.lm.bin"), settings.generic_share),
-            ],
+            language: files.map(Path::to_owned).zip(shares[0]).collect(),
             options,
         })?;
         let front = FrontEnd::new(&settings.band_repair, &settings.noise_repair)
@@ -141,6 +168,8 @@ impl Recogniser {
         Ok(Self {
             decoder,
             front,
+            shares,
+            expected: Expected::Anything,
             told: String::new(),
             since_look: 0,
         })
@@ -151,8 +180,13 @@ impl Recogniser {
         self.front.set_narrowband(narrowband);
     }
 
-    /// Begins an utterance.
-    pub(super) fn begin(&mut self) -> Result<(), Error> {
+    /// Begins an utterance that is likely to be this.
+    pub(super) fn begin(&mut self, expected: Expected) -> Result<(), Error> {
+        if expected != self.expected {
+            let place = Expected::ALL.iter().position(|one| *one == expected);
+            self.decoder.set_shares(&self.shares[place.unwrap_or(0)])?;
+            self.expected = expected;
+        }
         self.told.clear();
         self.since_look = 0;
         self.front.begin();
@@ -193,6 +227,22 @@ impl Recogniser {
     }
 }
 
+/// The shares of the language models where the thing at this place of [`Expected::ALL`] is expected.
+fn shares(expected: usize, settings: &Settings) -> [f32; MODELS] {
+    let others = if expected == 0 {
+        1.0
+    } else {
+        settings.unexpected_share
+    };
+    let mut shares = [0.0; MODELS];
+    shares[0] = (1.0 - settings.generic_share) * others;
+    shares[1] = settings.generic_share * others;
+    if expected > 0 {
+        shares[1 + expected] = 1.0;
+    }
+    shares
+}
+
 /// Returns whether the acoustic model in this folder of models can be adapted to telephones.
 ///
 /// # Errors
@@ -230,22 +280,28 @@ mod tests {
         *,
     };
     use crate::{
-        bench::speech::{Conditions, Utterance, measure},
+        bench::speech::{Conditions, Score, Utterance, measure},
         driver::clock,
-        provider::SttOptions,
+        provider::{SttInput, SttOptions},
     };
     use native::flite::Voice;
 
     /// Returns what is heard of a sentence over a telephone with the models in this folder.
     fn heard(models: &Path, settings: &Settings) -> String {
-        let said = Utterance::spoken(Voice::Slt, SENTENCE).unwrap();
+        heard_of(SENTENCE, Expected::Anything, models, settings)
+    }
+
+    fn heard_of(said: &str, expected: Expected, models: &Path, settings: &Settings) -> String {
+        let said = Utterance::spoken(Voice::Slt, said).unwrap();
         let open = || {
             let recogniser = Recogniser::load(models, settings).map_err(|e| e.to_string())?;
             let telephone = SttOptions {
                 narrowband: true,
                 ..SttOptions::default()
             };
-            Steps::here(recogniser, telephone)
+            let mut steps = Steps::here(recogniser, telephone)?;
+            steps.input(SttInput::Expect(expected))?;
+            Ok(steps)
         };
         let conditions = Conditions {
             noise: None,
@@ -274,6 +330,24 @@ mod tests {
             heard(models, &unadapted),
             "that would determine soon correct"
         );
+    }
+
+    #[test]
+    fn what_was_asked_for_is_heard_and_other_answers_still_are() {
+        let (models, settings) = (Path::new(DEFAULT_MODELS), Settings::default());
+        let heard = |said: &str, expected| heard_of(said, expected, models, &settings);
+        let names = ["R U T H E R F O R D", "O K A F O R", "P R I T C H A R D"];
+        let faults = |expected| -> usize {
+            let of = |name: &&str| Score::of(name, &heard(name, expected)).faults();
+            names.iter().map(of).sum()
+        };
+        let (told, not_told) = (faults(Expected::Spelling), faults(Expected::Anything));
+        assert!(2 * told < not_told, "{told} and {not_told}");
+        for expected in Expected::ALL {
+            for other in ["i don't want to give you that", "just a moment please"] {
+                assert_eq!(heard(other, expected), other, "{expected:?}");
+            }
+        }
     }
 
     #[test]

@@ -149,6 +149,7 @@ impl Session {
         match input {
             SttInput::Audio(frame) => self.gate.audio(frame),
             SttInput::SpeechStarted => self.gate.speech_started(),
+            SttInput::Expect(expected) => self.gate.expect(expected),
             SttInput::Flush(mark) => {
                 if self.gate.flush(mark) {
                     self.events.push_back(SttEvent::Final {

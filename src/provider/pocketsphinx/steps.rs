@@ -80,6 +80,7 @@ impl Steps {
         match input {
             SttInput::Audio(frame) => self.gate.audio(frame),
             SttInput::SpeechStarted => self.gate.speech_started(),
+            SttInput::Expect(expected) => self.gate.expect(expected),
             SttInput::Flush(mark) => {
                 if self.gate.flush(mark) {
                     events.push(SttEvent::Final {

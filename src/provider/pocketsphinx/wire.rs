@@ -6,6 +6,8 @@
 
 use std::io::{self, Read, Write};
 
+use call::Expected;
+
 /// Bytes in the longest body.
 pub(super) const MAX_BODY: usize = 64 * 1024;
 /// Samples in the longest piece of sound.
@@ -23,8 +25,8 @@ pub(in crate::provider) enum Order {
         /// Likely words.
         hints: Vec<String>,
     },
-    /// An utterance begins.
-    Begin,
+    /// An utterance begins, and what it is likely to be.
+    Begin(Expected),
     /// Sound of the utterance, 16 kHz mono.
     Audio(Vec<i16>),
     /// The utterance ends. Answered by [`Answer::Final`].
@@ -61,7 +63,11 @@ impl Order {
                 body.extend_from_slice(hints.join("\n").as_bytes());
                 encode(1, &body, out);
             }
-            Self::Begin => encode(2, &[], out),
+            Self::Begin(expected) => {
+                let place = Expected::ALL.iter().position(|one| one == expected);
+                // Fewer than 256.
+                encode(2, &[place.unwrap_or(0) as u8], out);
+            }
             Self::Audio(samples) => {
                 let body: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
                 encode(3, &body, out);
@@ -101,7 +107,12 @@ impl Order {
                     hints: hints.lines().map(str::to_owned).collect(),
                 })
             }
-            2 => body.is_empty().then_some(Self::Begin),
+            2 => match body {
+                [place] => Expected::ALL
+                    .get(usize::from(*place))
+                    .map(|expected| Self::Begin(*expected)),
+                _ => None,
+            },
             3 => {
                 let (samples, rest) = body.as_chunks::<2>();
                 let samples = samples.iter().map(|s| i16::from_le_bytes(*s)).collect();
@@ -185,7 +196,8 @@ mod tests {
                 narrowband: true,
                 hints: vec!["nopa".to_owned(), "alice smith".to_owned()],
             },
-            Order::Begin,
+            Order::Begin(Expected::Anything),
+            Order::Begin(Expected::Spelling),
             Order::Audio(vec![0, -1, i16::MIN, i16::MAX]),
             Order::Audio(vec![7; MAX_SAMPLES]),
             Order::End,
@@ -234,6 +246,7 @@ mod tests {
             let _ = Order::read(&mut bytes.as_slice());
             let _ = Answer::take(&mut bytes);
         }
+        assert!(Order::read(&mut [2, 1, 0, 0, 0, 200].as_slice()).is_err());
         assert!(Answer::take(&mut vec![65, 1, 0, 0, 0, 9]).is_err());
         assert!(Answer::take(&mut vec![66, 255, 255, 255, 255]).is_err());
         assert!(Order::read(&mut [3, 1, 0, 0, 0, 9].as_slice()).is_err());

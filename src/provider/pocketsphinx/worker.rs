@@ -50,7 +50,7 @@ pub(super) fn carry_out(order: Order, recogniser: &mut Recogniser) -> Result<Ans
             recogniser.set_narrowband(narrowband);
             Ok(Answer::Done)
         }
-        Order::Begin => recogniser.begin().map(|()| Answer::Done),
+        Order::Begin(expected) => recogniser.begin(expected).map(|()| Answer::Done),
         Order::Audio(samples) => recogniser
             .hear(&samples)
             .map(|words| words.map_or(Answer::Done, Answer::Partial)),

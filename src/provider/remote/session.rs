@@ -169,7 +169,7 @@ impl Session {
 
     fn input(&mut self, input: SttInput) -> Result<(), Lost> {
         match input {
-            SttInput::SpeechStarted => {}
+            SttInput::SpeechStarted | SttInput::Expect(_) => {}
             SttInput::Audio(frame) => {
                 self.encoder.push(&frame[..]);
                 let mut kept = true;

@@ -68,6 +68,7 @@ impl ScriptedSpeechToText {
                     }
                     continue;
                 }
+                SttInput::Expect(_) => continue,
                 SttInput::Audio(_) => match &mut speaking {
                     Some((sentence, frames)) => {
                         *frames += 1;

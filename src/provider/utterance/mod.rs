@@ -180,6 +180,7 @@ impl Session {
         match input {
             SttInput::Audio(frame) => self.gate.audio(frame),
             SttInput::SpeechStarted => self.gate.speech_started(),
+            SttInput::Expect(expected) => self.gate.expect(expected),
             SttInput::Flush(mark) => {
                 if self.gate.flush(mark) {
                     self.events.push_back(SttEvent::Final {
@@ -191,7 +192,7 @@ impl Session {
         }
         while let Some(order) = self.gate.next_order() {
             match order {
-                Order::Begin => {
+                Order::Begin(_) => {
                     self.window = Window::default();
                     self.looked = 0;
                 }

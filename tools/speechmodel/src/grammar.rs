@@ -3,16 +3,14 @@
 //! The notation is described at the head of `fixtures/speech/phone.grammar`. What counts here is only which sentences
 //! come how often; what is counted from them is decided in `ngram`.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// A grammar whose every name is defined.
 #[derive(Debug)]
 pub(crate) struct Grammar {
     rules: Vec<Choice>,
-    /// Each sentence's pattern with its weight.
-    sentences: Vec<(f64, Sequence)>,
-    /// Sum of all weights.
-    total: f64,
+    /// Sentences by what is asked for before them; those of every conversation are under the empty name.
+    sentences: BTreeMap<String, Choice>,
 }
 
 /// Alternatives with their weights, and the sum of these.
@@ -45,17 +43,16 @@ impl Grammar {
         let mut sayings = Vec::new();
         let mut weight = None;
         for (number, line) in &lines {
-            let number_said = line.strip_prefix("say ").and_then(|rest| rest.parse().ok());
-            if let Some(number_said) = number_said {
-                weight = Some(number_said);
+            if let Some(saying) = line.strip_prefix("say ").and_then(saying) {
+                weight = Some(saying);
             } else if let Some((name, body)) = definition(line) {
                 weight = None;
                 if names.insert(name.to_owned(), bodies.len()).is_some() {
                     return Err(format!("line {number}: <{name}> is defined twice"));
                 }
                 bodies.push((*number, body.to_owned()));
-            } else if let Some(weight) = weight {
-                sayings.push((*number, weight, line.clone()));
+            } else if let Some(weight) = &weight {
+                sayings.push((*number, weight.clone(), line.clone()));
             } else {
                 return Err(format!(
                     "line {number}: a sentence before any \"say\"; add a line \"say 1\" above it"
@@ -74,25 +71,29 @@ impl Grammar {
             .iter()
             .map(|(number, body)| read(*number, body))
             .collect::<Result<Vec<_>, _>>()?;
-        let mut sentences = Vec::new();
-        for (number, weight, line) in &sayings {
-            let choice = read(*number, line)?;
-            sentences.push((*weight, vec![Item::Choice(choice)]));
+        let mut sentences: BTreeMap<String, Choice> = BTreeMap::new();
+        for (number, (weight, asked), line) in &sayings {
+            let way = vec![Item::Choice(read(*number, line)?)];
+            let choice = sentences.entry(asked.clone()).or_default();
+            choice.total += weight;
+            choice.ways.push((*weight, way));
         }
-        let total = sentences.iter().map(|(weight, _)| weight).sum();
-        Ok(Self {
-            rules,
-            sentences,
-            total,
-        })
+        Ok(Self { rules, sentences })
     }
 
-    /// Draws a sentence: words separated by blanks.
+    /// Draws a sentence of any conversation: words separated by blanks.
     #[must_use]
     pub(crate) fn draw(&self, random: &mut fastrand::Rng) -> Vec<&str> {
+        self.draw_answer("", random)
+    }
+
+    /// Draws a sentence that is said where this was asked for; none where the grammar has none.
+    #[must_use]
+    pub(crate) fn draw_answer(&self, asked: &str, random: &mut fastrand::Rng) -> Vec<&str> {
         let mut words = Vec::new();
-        let sequence = pick(&self.sentences, self.total, random);
-        self.say(sequence, random, &mut words);
+        if let Some(choice) = self.sentences.get(asked) {
+            self.say(pick(&choice.ways, choice.total, random), random, &mut words);
+        }
         words
     }
 
@@ -122,6 +123,12 @@ fn pick<'a>(ways: &'a [(f64, Sequence)], total: f64, random: &mut fastrand::Rng)
         }
     }
     ways.last().map_or(&[], |(_, way)| way)
+}
+
+/// What follows "say": a weight, and perhaps "to" and what was asked for.
+fn saying(rest: &str) -> Option<(f64, String)> {
+    let (weight, asked) = rest.split_once(" to ").unwrap_or((rest, ""));
+    Some((weight.parse().ok()?, asked.to_owned()))
 }
 
 /// Lines without comments and blank ones, with continuations joined to the line that they go on with.
@@ -286,6 +293,11 @@ mod tests {
                 ("five", 0.25),
             ],
         );
+        let asked = Grammar::parse("say 1\na\nsay 2 to thing\nb\nsay 1 to thing\nb").unwrap();
+        let mut random = fastrand::Rng::with_seed(1);
+        assert_eq!(asked.draw(&mut random), ["a"]);
+        assert_eq!(asked.draw_answer("thing", &mut random), ["b"]);
+        assert_eq!(asked.draw_answer("other", &mut random), Vec::<&str>::new());
     }
 
     #[test]

@@ -18,6 +18,7 @@ use agentphone::provider::pocketsphinx::{
     DEFAULT_MODELS, acoustic,
     repair::{NOISY, Network, QUIET, Shape},
 };
+use call::Expected;
 use clap::{Parser, Subcommand};
 use native::flite::Voice;
 
@@ -32,12 +33,17 @@ mod ngram;
 mod pairs;
 mod sentences;
 mod voices;
+mod words;
 
 /// Sentences that are drawn from the grammar.
 const DRAWN: usize = 100_000;
 /// The size of the text that these sentences stand for, in sentences: about one per pattern. The model trusts what it saw
 /// as much as it would after such a text.
 const OBSERVED: f64 = 1_500.0;
+/// The same for answers to what was asked for, which have few patterns and many ways of filling them.
+const ANSWERS: f64 = 10_000.0;
+/// What was drawn only once of their trigrams and pairs is left to shorter ones.
+const TWICE: f64 = 0.15;
 /// Trigrams that such a text holds less often are left to bigrams.
 const LEAST: f64 = 0.02;
 /// Words of the generic model that are known beside ours.
@@ -96,8 +102,12 @@ fn main() -> ExitCode {
     let model = arguments.root.join("src/provider/pocketsphinx/model");
     let speech = arguments.root.join("fixtures/speech");
     let result = match &arguments.command {
-        Command::Language { seed } => language(&speech, *seed)
-            .and_then(|language| write(&model.join("phone.arpa"), language.arpa().as_bytes())),
+        Command::Language { seed } => languages(&speech, *seed).and_then(|languages| {
+            let mut written = languages.iter();
+            written.try_for_each(|(file, language)| {
+                write(&model.join(file), language.arpa().as_bytes())
+            })
+        }),
         Command::Dictionary => dictionary(&speech, &arguments.models)
             .and_then(|text| write(&model.join("words.dict"), text.as_bytes())),
         Command::Repair { voices, seed } => {
@@ -121,29 +131,53 @@ fn main() -> ExitCode {
     }
 }
 
-fn language(speech: &Path, seed: u64) -> Result<ngram::Model, String> {
-    let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
+/// The language models with the names of their files: of every conversation, and of each thing that may be asked for.
+fn languages(speech: &Path, seed: u64) -> Result<Vec<(String, ngram::Model)>, String> {
+    let grammar = phone_grammar(speech)?;
+    let mut models = vec![("phone.arpa".to_owned(), language(&grammar, seed))];
+    for expected in Expected::ALL.into_iter().skip(1) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut counter = ngram::Counter::default();
+        for _ in 0..DRAWN {
+            counter.add(&grammar.draw_answer(expected.name(), &mut random));
+        }
+        let model = counter.smooth(ANSWERS, TWICE, TWICE);
+        models.push((format!("{}.arpa", expected.name()), model));
+    }
+    Ok(models)
+}
+
+fn phone_grammar(speech: &Path) -> Result<grammar::Grammar, String> {
+    let text = read(&speech.join("phone.grammar"))?;
+    grammar::Grammar::parse(&(words::rules(&text) + &text))
+}
+
+fn language(grammar: &grammar::Grammar, seed: u64) -> ngram::Model {
     let mut random = fastrand::Rng::with_seed(seed);
     let mut counter = ngram::Counter::default();
     for _ in 0..DRAWN {
         counter.add(&grammar.draw(&mut random));
     }
-    Ok(counter.smooth(OBSERVED, LEAST))
+    counter.smooth(OBSERVED, LEAST, 0.0)
 }
 
 fn dictionary(speech: &Path, models: &Path) -> Result<String, String> {
-    let language = language(speech, 1)?;
+    let languages = languages(speech, 1)?;
     let mut dictionary = dictionary::Dictionary::default();
     dictionary.add(&read(&models.join("cmudict-en-us.dict"))?);
     dictionary.add(&read(&speech.join("phone.dict"))?);
     let mut generic = native::pocketsphinx::likeliest_words(&models.join("en-us.lm.bin"))
         .map_err(|error| error.to_string())?;
     generic.truncate(GENERIC_WORDS);
-    dictionary.choose(&language.words(), &generic)
+    let words: Vec<&str> = languages
+        .iter()
+        .flat_map(|(_, model)| model.words())
+        .collect();
+    dictionary.choose(&words, &generic)
 }
 
 fn repair(speech: &Path, voices: &Path, seed: u64) -> Result<[Network; 2], String> {
-    let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
+    let grammar = phone_grammar(speech)?;
     let varied = read(&speech.join("varied.txt"))?;
     let varied: Vec<&str> = varied.lines().filter(|l| !l.starts_with('#')).collect();
     let mut random = fastrand::Rng::with_seed(seed);
@@ -176,7 +210,7 @@ fn adaptation(speech: &Path, model: &Path, models: &Path, seed: u64) -> Result<V
     let means = folder.join("means");
     let means = fs::read(&means).map_err(|error| format!("{}: {error}", means.display()))?;
     let mut hmm = hmm::Hmm::read(&folder)?;
-    let grammar = grammar::Grammar::parse(&read(&speech.join("phone.grammar"))?)?;
+    let grammar = phone_grammar(speech)?;
     let mut dictionary = align::pronunciations(&read(&model.join("words.dict"))?, &hmm);
     // Whether Flite means the letter or the article is its own decision.
     let article = dictionary.get("a").cloned().unwrap_or_default();
@@ -244,13 +278,15 @@ mod tests {
     }
 
     #[test]
-    fn the_committed_language_model_is_counted_from_the_committed_grammar() {
-        let model = language(&root().join("fixtures/speech"), 1).unwrap();
-        let committed = read(&root().join("src/provider/pocketsphinx/model/phone.arpa")).unwrap();
-        assert!(
-            model.arpa() == committed,
-            "phone.arpa is not what the grammar gives; run `make speech-model` and commit it"
-        );
+    fn the_committed_language_models_are_counted_from_the_committed_grammar() {
+        for (file, model) in languages(&root().join("fixtures/speech"), 1).unwrap() {
+            let folder = root().join("src/provider/pocketsphinx/model");
+            let committed = read(&folder.join(&file)).unwrap();
+            assert!(
+                model.arpa() == committed,
+                "{file} is not what the grammar gives; run `make speech-model` and commit it"
+            );
+        }
     }
 
     #[test]
@@ -267,8 +303,7 @@ mod tests {
     #[test]
     fn sentences_to_choose_and_to_measure_with_are_never_drawn() {
         let speech = root().join("fixtures/speech");
-        let grammar =
-            grammar::Grammar::parse(&read(&speech.join("phone.grammar")).unwrap()).unwrap();
+        let grammar = phone_grammar(&speech).unwrap();
         for list in ["held-out.txt", "development.txt"] {
             let list = read(&speech.join(list)).unwrap();
             let lines = list.lines().filter(|line| !line.starts_with('#'));

@@ -13,13 +13,14 @@ use agentphone::{
     },
     driver::clock,
     provider::{
-        SttOptions,
+        SttInput, SttOptions,
         pocketsphinx::{
             Steps,
             recogniser::{Recogniser, Settings},
         },
     },
 };
+use call::Expected;
 use clap::Args;
 use native::flite::Voice;
 
@@ -47,6 +48,9 @@ pub(crate) struct Options {
     /// Begins with this one, counted from 0
     #[arg(long, default_value_t = 0)]
     from: usize,
+    /// What the agent has asked for: anything, number, email or spelling
+    #[arg(long, default_value = "anything")]
+    expect: String,
     /// White noise on the line, in dBFS; speech is at -22
     #[arg(long, allow_negative_numbers = true)]
     noise: Option<f32>,
@@ -77,6 +81,9 @@ pub(crate) struct Options {
     /// Another share of the generic language model, 0 to 1
     #[arg(long)]
     generic_share: Option<f32>,
+    /// Another share of what was not asked for, beside what was
+    #[arg(long)]
+    unexpected_share: Option<f32>,
     /// Another weight of the language against the sound
     #[arg(long)]
     language_weight: Option<f64>,
@@ -89,13 +96,18 @@ pub(crate) struct Options {
 pub(crate) fn run(options: &Options, models: &Path) -> Result<(), String> {
     let settings = settings(options)?;
     let utterances = utterances(options)?;
+    let names = Expected::ALL.map(Expected::name).join(", ");
+    let expected = Expected::from_name(&options.expect)
+        .ok_or_else(|| format!("{:?} is nothing to expect; one of {names}", options.expect))?;
     let open = || {
         let recogniser = Recogniser::load(models, &settings).map_err(|error| error.to_string())?;
         let telephone = SttOptions {
             narrowband: true,
             ..SttOptions::default()
         };
-        Steps::here(recogniser, telephone)
+        let mut steps = Steps::here(recogniser, telephone)?;
+        steps.input(SttInput::Expect(expected))?;
+        Ok(steps)
     };
     let conditions = Conditions {
         noise: options.noise,
@@ -162,6 +174,9 @@ fn settings(options: &Options) -> Result<Settings, String> {
     }
     if let Some(share) = options.generic_share {
         settings.generic_share = share;
+    }
+    if let Some(share) = options.unexpected_share {
+        settings.unexpected_share = share;
     }
     if let Some(weight) = options.language_weight {
         settings.language_weight = weight;

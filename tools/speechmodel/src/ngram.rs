@@ -7,7 +7,10 @@
 //! Sentences drawn from a grammar are not a text: ten times as many of them are no ten times stronger evidence. So counts are scaled
 //! to those of a text of a stated number of sentences before they are smoothed.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
 
 /// Beginning of a sentence.
 const BEGIN: u32 = 0;
@@ -102,9 +105,10 @@ impl Counter {
         number
     }
 
-    /// Smooths the counts, scaled to `observed` sentences, and drops trigrams that are seen less than `least` times then.
+    /// Smooths the counts, scaled to `observed` sentences, and drops trigrams that are seen less than `least` times then,
+    /// and pairs that are seen less than `least_pairs` times and that no trigram needs.
     #[must_use]
-    pub(crate) fn smooth(self, observed: f64, least: f64) -> Model {
+    pub(crate) fn smooth(self, observed: f64, least: f64, least_pairs: f64) -> Model {
         let scale = observed / self.sentences.max(1.0);
         let trigrams: Counts<3> = self.trigrams.iter().map(|(k, n)| (*k, n * scale)).collect();
         // A word counts once per context before its history, as much as it was seen there and at most once.
@@ -149,6 +153,14 @@ impl Counter {
                 let seen = count / history.count * (1.0 - history.unseen());
                 ([*a, *b, *c], seen + history.unseen() * bigram[&[*b, *c]])
             })
+            .collect();
+        let needed: BTreeSet<[u32; 2]> = trigram
+            .keys()
+            .flat_map(|[a, b, c]| [[*a, *b], [*b, *c]])
+            .collect();
+        let bigram: Counts<2> = bigram
+            .into_iter()
+            .filter(|(pair, _)| bigrams[pair] >= least_pairs || needed.contains(pair))
             .collect();
         let backoff_two = backoffs(&trigram, |[a, b, _]| [a, b], |[_, b, c]| bigram[&[b, c]]);
         let backoff_one = backoffs(&bigram, |[a, _]| a, |[_, b]| unigram[b as usize]);
@@ -303,7 +315,7 @@ mod tests {
         for sentence in ["a b c", "a b d", "a b c", "b c", "d d a"] {
             counter.add(&sentence.split(' ').collect::<Vec<_>>());
         }
-        counter.smooth(5.0, 0.0)
+        counter.smooth(5.0, 0.0, 0.0)
     }
 
     #[test]
@@ -318,6 +330,22 @@ mod tests {
         for before in histories {
             let sum: f64 = words.iter().map(|w| model.probability(before, *w)).sum();
             assert!((sum - 1.0).abs() < 1e-6, "{before:?}: {sum}");
+        }
+    }
+
+    #[test]
+    fn rare_pairs_are_left_to_single_words() {
+        let mut counter = Counter::default();
+        for sentence in ["a b", "a b", "a b", "c d"] {
+            counter.add(&sentence.split(' ').collect::<Vec<_>>());
+        }
+        let model = counter.smooth(4.0, 2.0, 2.0);
+        assert!(model.arpa().contains("\ta b\t") && !model.arpa().contains("\tc d\t"));
+        let words: Vec<u32> = (0..model.words.len() as u32).collect();
+        for before in words.iter().filter(|word| **word != END) {
+            let probability = |w: &u32| model.probability([None, Some(*before)], *w);
+            let sum: f64 = words.iter().map(probability).sum();
+            assert!((sum - 1.0).abs() < 1e-6, "{before}: {sum}");
         }
     }
 
@@ -341,7 +369,7 @@ mod tests {
                 counter.add(&["a", "b"]);
                 counter.add(&["b", "c"]);
             }
-            counter.smooth(50.0, 0.0).arpa()
+            counter.smooth(50.0, 0.0, 0.0).arpa()
         };
         assert_eq!(repeated(1), repeated(10));
     }

@@ -47,6 +47,31 @@ fn too_little_voice_has_no_slope() {
 }
 
 #[test]
+fn a_low_end_is_below_what_is_usual() {
+    let mut memory = Memory::new();
+    for _ in 0..10 {
+        memory.note(voice(100.0), -20.0);
+    }
+    assert_eq!(memory.end(0).pitch_level, 0.0, "nothing is usual yet");
+    for _ in 0..290 {
+        memory.note(voice(100.0), -20.0);
+    }
+    memory.begin(0);
+    for _ in 0..20 {
+        memory.note(voice(100.0), -20.0);
+    }
+    for frame in 0..9 {
+        // One octave mistake.
+        memory.note(voice(if frame == 4 { 160.0 } else { 80.0 }), -20.0);
+    }
+    for _ in 0..6 {
+        memory.note(NONE, -60.0);
+    }
+    let level = memory.end(6).pitch_level;
+    assert!((level + 3.8).abs() < 0.2, "{level}");
+}
+
+#[test]
 fn energy_is_compared_with_the_whole_stretch() {
     let mut memory = Memory::new();
     memory.begin(0);

@@ -9,7 +9,12 @@ impl Grammar {
     #[must_use]
     pub(crate) fn says(&self, sentence: &str) -> bool {
         let words: Vec<&str> = sentence.split_whitespace().collect();
-        self.sentences.iter().any(|(_, items)| {
+        let of_any = self
+            .sentences
+            .get("")
+            .into_iter()
+            .flat_map(|choice| &choice.ways);
+        of_any.into_iter().any(|(_, items)| {
             let ends = self.follow(items, &words, BTreeSet::from([0]));
             ends.contains(&words.len())
         })
