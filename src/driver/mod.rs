@@ -9,6 +9,7 @@ pub mod clock;
 mod convert;
 mod keeper;
 mod log;
+mod parts;
 pub mod pulse;
 mod recorder;
 mod roster;
@@ -22,12 +23,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use call::{Action, Call, CallConfig, Command, End, Event, Failure, LineEvent, SpeechEvent};
+use call::{Action, Call, Command, End, Event, Failure, LineEvent, SpeechEvent};
 use protocol::control::Role;
 use tokio::sync::mpsc::{self, error::TryRecvError};
 
 pub(crate) use self::convert::{answered_by, live_json};
 pub use self::{
+    parts::{CallParts, Finished},
     recorder::mend_recording,
     scribe::{Record, Scribe, ScribeParts},
     services::Providers,
@@ -37,7 +39,6 @@ use self::{
     sound::Sound,
 };
 use crate::{
-    agent::Brief,
     line::{DialRequest, Keys, Leg, LegCommand, LegEvent, Line, signalled},
     provider::{SttEvent, SttInput, TtsEvent},
     watch,
@@ -50,76 +51,14 @@ const EVENTS_PER_WAKE: usize = 64;
 /// How much longer than its ring time a line may take to say that nobody answered.
 const RING_GRACE: Duration = Duration::from_secs(15);
 
-/// Everything one call is carried out with.
-#[derive(Debug)]
-pub struct CallParts {
-    /// Connects.
-    pub line: Arc<dyn Line>,
-    /// Whom, and how.
-    pub dial: DialRequest,
-    /// Hear, think, speak.
-    pub providers: Providers,
-    /// The agent's task.
-    pub brief: Arc<Brief>,
-    /// How the core behaves.
-    pub config: CallConfig,
-    /// Wishes from outside. Full means that the one who wishes waits.
-    pub commands: mpsc::Receiver<Command>,
-    /// Takes everything that is kept or shown.
-    pub scribe: Scribe,
-}
-
-/// How a call went, beside what the scribe kept.
-#[derive(Debug, Clone)]
-pub struct Finished {
-    /// How it ended.
-    pub end: End,
-    /// A sentence about a failure that only the line or a provider could give.
-    pub detail: Option<String>,
-    /// Whether the line knows that the failure is the carrier's.
-    pub carrier_at_fault: bool,
-    /// When somebody picked up.
-    pub answered: Option<Instant>,
-    /// When it was over.
-    pub ended: Instant,
-}
-
 /// Carries out one call from dialing to its end.
-pub async fn run(parts: CallParts) -> Finished {
-    let CallParts {
-        line,
-        dial,
-        providers,
-        brief,
-        config,
-        commands,
-        mut scribe,
-    } = parts;
-    let now = clock::now();
-    scribe.start_log(&config, now);
-    let dialing = Action::Publish(call::Note::Status(call::Status::Dialing));
-    scribe.show(&dialing, now);
-    let give_up_ringing = now + dial.ring_timeout + RING_GRACE;
-    let echo_threshold = config.echo_threshold;
-    let mut driver = Driver {
-        core: Call::new(config, now),
-        services: Services::open(providers, brief),
-        leg: None,
-        sound: None,
-        scribe,
-        commands: Some(commands),
-        actions: Vec::new(),
-        pending: VecDeque::new(),
-        scratch: Vec::new(),
-        give_up_ringing: Some(give_up_ringing),
-        answered: None,
-        detail: None,
-        carrier_at_fault: false,
-        echo_threshold,
-        end: None,
-    };
-    driver.core.start(now, &mut driver.actions);
-    driver.carry_out(now);
+pub fn run(parts: CallParts) -> impl Future<Output = Finished> + Send {
+    // A future has room for what it is given beside what it makes of it, as long as it lives: so it is given a pointer.
+    carry(Box::new(parts))
+}
+
+async fn carry(parts: Box<CallParts>) -> Finished {
+    let (mut driver, line, dial) = Driver::start(*parts);
     match line.dial(dial).await {
         Ok(leg) => driver.connect(leg),
         Err(error) => {
@@ -174,6 +113,45 @@ enum Wake {
 }
 
 impl Driver {
+    /// Makes the core and lets it begin; returns what is to be dialed, too.
+    fn start(parts: CallParts) -> (Box<Self>, Arc<dyn Line>, DialRequest) {
+        let CallParts {
+            line,
+            dial,
+            providers,
+            brief,
+            config,
+            commands,
+            mut scribe,
+        } = parts;
+        let now = clock::now();
+        scribe.start_log(&config, now);
+        let dialing = Action::Publish(call::Note::Status(call::Status::Dialing));
+        scribe.show(&dialing, now);
+        let give_up_ringing = now + dial.ring_timeout + RING_GRACE;
+        let echo_threshold = config.echo_threshold;
+        let mut driver = Box::new(Self {
+            core: Call::new(config, now),
+            services: Services::open(providers, brief),
+            leg: None,
+            sound: None,
+            scribe,
+            commands: Some(commands),
+            actions: Vec::new(),
+            pending: VecDeque::new(),
+            scratch: Vec::new(),
+            give_up_ringing: Some(give_up_ringing),
+            answered: None,
+            detail: None,
+            carrier_at_fault: false,
+            echo_threshold,
+            end: None,
+        });
+        driver.core.start(now, &mut driver.actions);
+        driver.carry_out(now);
+        (driver, line, dial)
+    }
+
     fn connect(&mut self, leg: Leg) {
         self.sound = Some(Box::new(Sound::new(&leg)));
         self.leg = Some(leg);
@@ -466,7 +444,7 @@ impl Driver {
         }
     }
 
-    async fn finish(self) -> Finished {
+    async fn finish(self: Box<Self>) -> Finished {
         let ended = clock::now();
         let dropped = (
             self.services.frames_dropped,
