@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::{Call, Phase, Voice, count};
 use crate::{
-    Action, FlushMark, Note, Prosody, Timer, TurnHint, VoiceEvent, WordsEvent, turn::CalleeTurn,
-    warning, words,
+    Action, FlushMark, Note, Prosody, Timer, TurnHint, VoiceEvent, WordsEvent, shape::Asked,
+    turn::CalleeTurn, warning, words,
 };
 
 /// While somebody speaks, voice detection reports every 100 ms; without a report for this long, the edge was lost.
@@ -16,6 +16,15 @@ const WORDS_LIMIT_MIN: Duration = Duration::from_millis(400);
 const ECHO_TAIL: Duration = Duration::from_millis(600);
 
 impl Call {
+    /// Lets the recogniser know what was asked, or is about to be: the answer may begin before the question has ended.
+    pub(super) fn expect(&mut self, asked: Asked, out: &mut Vec<Action>) {
+        let expected = asked.expected();
+        if expected != self.expected && self.phase != Phase::Over {
+            self.expected = expected;
+            out.push(Action::Expect(expected));
+        }
+    }
+
     pub(super) fn on_voice(&mut self, event: VoiceEvent, out: &mut Vec<Action>) {
         if self.phase != Phase::Talking {
             count(&mut self.counters.senseless);

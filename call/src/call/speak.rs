@@ -7,7 +7,7 @@ use crate::{
     Action, ClauseId, End, Expected, Failure, Note, PlayoutEvent, ReplyEvent, Speaker, SpeechEvent,
     Timer, Turn, notes,
     reply::{Purpose, Reply},
-    shape::{self, Asked},
+    shape,
     turn::CalleeTurn,
     warning,
 };
@@ -118,15 +118,6 @@ impl Call {
         self.timers.stop(Timer::Filler);
         self.publish_progress(out);
         self.watch_playout();
-    }
-
-    /// Lets the recogniser know what was asked, or is about to be: the answer may begin before the question has ended.
-    pub(super) fn expect(&mut self, asked: Asked, out: &mut Vec<Action>) {
-        let expected = asked.expected();
-        if expected != self.expected && self.phase != Phase::Over {
-            self.expected = expected;
-            out.push(Action::Expect(expected));
-        }
     }
 
     pub(super) fn on_reply(
