@@ -31,6 +31,7 @@ impl Call {
         out.push(Action::Cancel(reply.generation));
         self.idle_since = self.now;
         if !reply.ledger.has_sounded() {
+            self.expect(self.asked, out);
             return None;
         }
         let heard = reply.heard();
