@@ -16,7 +16,7 @@ pub enum Expected {
 }
 
 impl Expected {
-    /// All of them.
+    /// All of them, each at its [`Expected::place`].
     pub const ALL: [Self; 4] = [Self::Anything, Self::Number, Self::Email, Self::Spelling];
 
     /// Returns its name, as it stands in call scripts.
@@ -30,9 +30,28 @@ impl Expected {
         }
     }
 
+    /// Returns its place in [`Expected::ALL`].
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
     /// Returns the one of this name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stands_at_its_place_and_has_its_name() {
+        for (place, one) in Expected::ALL.into_iter().enumerate() {
+            assert_eq!(one.place(), place);
+            assert_eq!(Expected::from_name(one.name()), Some(one));
+        }
     }
 }

@@ -154,7 +154,7 @@ impl Recogniser {
             .map(|model| file_of(model, ".arpa"))
             .collect::<Result<_, _>>()?;
         let generic = folder.join("en-us.lm.bin");
-        let shares: [_; Expected::ALL.len()] = std::array::from_fn(|index| shares(index, settings));
+        let shares = Expected::ALL.map(|expected| shares(expected, settings));
         let files = [phone.path(), &generic].into_iter();
         let files = files.chain(expected.iter().map(NamedTempFile::path));
         let decoder = Decoder::new(&Model {
@@ -183,8 +183,7 @@ impl Recogniser {
     /// Begins an utterance that is likely to be this.
     pub(super) fn begin(&mut self, expected: Expected) -> Result<(), Error> {
         if expected != self.expected {
-            let place = Expected::ALL.iter().position(|one| *one == expected);
-            self.decoder.set_shares(&self.shares[place.unwrap_or(0)])?;
+            self.decoder.set_shares(&self.shares[expected.place()])?;
             self.expected = expected;
         }
         self.told.clear();
@@ -227,18 +226,16 @@ impl Recogniser {
     }
 }
 
-/// The shares of the language models where the thing at this place of [`Expected::ALL`] is expected.
-fn shares(expected: usize, settings: &Settings) -> [f32; MODELS] {
-    let others = if expected == 0 {
-        1.0
-    } else {
-        settings.unexpected_share
-    };
+/// The shares of the language models where this is expected.
+fn shares(expected: Expected, settings: &Settings) -> [f32; MODELS] {
     let mut shares = [0.0; MODELS];
-    shares[0] = (1.0 - settings.generic_share) * others;
-    shares[1] = settings.generic_share * others;
-    if expected > 0 {
-        shares[1 + expected] = 1.0;
+    shares[0] = 1.0 - settings.generic_share;
+    shares[1] = settings.generic_share;
+    if expected != Expected::Anything {
+        shares[..2]
+            .iter_mut()
+            .for_each(|share| *share *= settings.unexpected_share);
+        shares[1 + expected.place()] = 1.0;
     }
     shares
 }

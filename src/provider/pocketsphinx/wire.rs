@@ -63,11 +63,8 @@ impl Order {
                 body.extend_from_slice(hints.join("\n").as_bytes());
                 encode(1, &body, out);
             }
-            Self::Begin(expected) => {
-                let place = Expected::ALL.iter().position(|one| one == expected);
-                // Fewer than 256.
-                encode(2, &[place.unwrap_or(0) as u8], out);
-            }
+            // There are fewer than 256.
+            Self::Begin(expected) => encode(2, &[expected.place() as u8], out),
             Self::Audio(samples) => {
                 let body: Vec<u8> = samples.iter().flat_map(|s| s.to_le_bytes()).collect();
                 encode(3, &body, out);
