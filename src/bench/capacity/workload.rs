@@ -36,7 +36,7 @@ const CALLEE: [Turn; 8] = [
         (600, "the garden if that is fine"),
         (900, "for all of you"),
     ],
-    &[(0, "that is no problem at all")],
+    &[(0, "sure that will be fine")],
     &[(0, "we will keep it for you")],
     &[(0, "is there anything else you need")],
 ];
