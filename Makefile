@@ -52,7 +52,7 @@ speech-model: setup ## Make the recogniser's models again from their sources; so
 	cargo run --locked -p speechmodel -- adapt
 
 endpoint-model: build bench-audio ## Fit the weights by which the end of a turn is decided
-	target/release/agentphone bench fit --part tuning --line quiet --size 60
+	target/release/agentphone bench fit --part tuning --line quiet --size 180
 
 audit: ## Check the dependencies for known faults and licences; needs the advisory database of rustsec.org
 	"$$(scripts/tool cargo-deny)" --locked check

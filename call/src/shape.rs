@@ -8,6 +8,7 @@ use crate::{Expected, words};
 
 mod entity;
 
+pub(crate) use entity::Length;
 use entity::{address, is_amount, letters, number};
 
 /// What the words so far look like.
@@ -31,9 +32,9 @@ pub(crate) enum Shape {
     Announced,
     /// Digits that are not a whole number yet.
     NumberUnderWay,
-    /// As many digits as a local telephone number has, which may be the first of more.
+    /// Perhaps as many digits as were asked for; some were misheard, or more may follow.
     NumberLocal,
-    /// As many digits as a telephone number has.
+    /// As many digits as were asked for, in groups that leave none open.
     NumberComplete,
     /// An e-mail address without its end.
     EmailUnderWay,
@@ -53,8 +54,8 @@ pub(crate) enum Asked {
     Nothing,
     /// Yes or no.
     YesNo,
-    /// A telephone, card or confirmation number, a postcode.
-    Number,
+    /// A telephone, card or confirmation number, a postcode, of such a length.
+    Number(Length),
     /// An e-mail address.
     Email,
     /// Letters one by one.
@@ -71,7 +72,7 @@ impl Asked {
     /// What the recogniser can make use of.
     pub(crate) fn expected(self) -> Expected {
         match self {
-            Self::Number => Expected::Number,
+            Self::Number(_) => Expected::Number,
             Self::Email => Expected::Email,
             Self::Spelling => Expected::Spelling,
             _ => Expected::Anything,
@@ -99,7 +100,7 @@ pub(crate) fn asked(agent: &str) -> Asked {
     } else if has(&[
         "number", "phone", "digits", "zip", "postcode", "code", "card",
     ]) {
-        Asked::Number
+        Asked::Number(Length::of(&tokens))
     } else if has(&["name"]) {
         Asked::Name
     } else if words::contains(&tokens, &["how", "many"])
@@ -135,9 +136,26 @@ fn starts_yes_no(tokens: &[String]) -> bool {
     tag || first.is_some_and(|token| AUXILIARIES.contains(&token.as_str()))
 }
 
+/// What the callee has said in a turn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    /// The words.
+    pub(crate) text: &'a str,
+    /// Behind which bytes of them the callee paused.
+    pub(crate) pauses: &'a [usize],
+}
+
+impl<'a> From<&'a str> for Said<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, pauses: &[] }
+    }
+}
+
 /// Reads the shape of the callee's words, given what was asked and whether this is the first thing that the
 /// callee says.
-pub(crate) fn shape(text: &str, asked: Asked, first: bool) -> Shape {
+pub(crate) fn shape<'a>(said: impl Into<Said<'a>>, asked: Asked, first: bool) -> Shape {
+    let said = said.into();
+    let text = said.text;
     let tokens = words::tokens(text);
     let Some(last) = tokens.last().map(String::as_str) else {
         return Shape::Nothing;
@@ -145,7 +163,7 @@ pub(crate) fn shape(text: &str, asked: Asked, first: bool) -> Shape {
     if HESITATIONS.contains(&last) {
         return Shape::Hesitation;
     }
-    if let Some(shape) = number(&tokens, asked)
+    if let Some(shape) = number(said, &tokens, asked)
         .or_else(|| address(&tokens, asked))
         .or_else(|| letters(&tokens, asked))
     {
@@ -205,8 +223,9 @@ const TRAILING: &[&str] = &[
     "to", "for", "of", "with", "at", "from", "by", "about", "into", "than", "as", "between", "my",
     "your", "our", "their", "his", "its", "i", "we", "they", "i'm", "we're", "they're", "it's",
     "that's", "there's", "i'd", "we'd", "i'll", "we'll", "i've", "we've", "need", "want", "like",
-    "let", "very", "really", "just", "also", "every", "some", "maybe", "until", "und", "oder",
-    "aber", "y", "o", "pero", "que", "con", "para", "et", "ou", "mais", "avec", "pour",
+    "let", "very", "really", "just", "also", "every", "some", "maybe", "until", "under", "during",
+    "without", "mr", "mrs", "ms", "und", "oder", "aber", "y", "o", "pero", "que", "con", "para",
+    "et", "ou", "mais", "avec", "pour",
 ];
 /// Auxiliaries that end a turn only after a pronoun ("we do", "yes it is").
 const TRAILING_AUXILIARIES: &[&str] = &[
@@ -232,7 +251,47 @@ fn trails(tokens: &[String]) -> bool {
         tokens.len() <= 3 && ["what", "where", "who", "how"].contains(&tokens[0].as_str());
     let would_like =
         last == "like" && previous.is_some_and(|word| ["you", "you'd"].contains(&word));
-    TRAILING.contains(&last.as_str()) && !asks_back && !would_like
+    TRAILING.contains(&last.as_str()) && !asks_back && !would_like || wants_day(last, previous)
+}
+
+/// A month of which the day is to come: "Thursday, November …", but not "in November".
+fn wants_day(last: &str, previous: Option<&str>) -> bool {
+    // Two are other words, too.
+    const MONTHS: &[&str] = &[
+        "january",
+        "february",
+        "april",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    const WHOLE: &[&str] = &[
+        "in", "of", "this", "next", "last", "since", "by", "until", "till", "early", "mid", "late",
+        "every", "for", "before", "after", "or",
+    ];
+    const DAYS: &[&str] = &[
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "today",
+        "tomorrow",
+    ];
+    let ordinal = |word: &str| word.ends_with("th") || ["first", "second", "third"].contains(&word);
+    match previous {
+        Some(word) if DAYS.contains(&word) => {
+            MONTHS.contains(&last) || ["march", "may"].contains(&last)
+        }
+        Some(word) => MONTHS.contains(&last) && !WHOLE.contains(&word) && !ordinal(word),
+        None => false,
+    }
 }
 
 fn announces(tokens: &[String]) -> bool {

@@ -39,6 +39,8 @@ pub(crate) struct CalleeTurn {
     before: Option<(Instant, Prosody, usize)>,
     finals: String,
     partial: String,
+    /// Behind which bytes of the final words the callee paused.
+    pauses: Vec<usize>,
 }
 
 impl CalleeTurn {
@@ -59,12 +61,18 @@ impl CalleeTurn {
             before: None,
             finals: String::new(),
             partial: String::new(),
+            pauses: Vec::new(),
         }
     }
 
     /// A stretch of voice begins at `since`.
     pub(crate) fn begin_stretch(&mut self, since: Instant) {
         self.over = None;
+        // Where words are not final yet, it is not known which of them come before the pause.
+        let base = self.base();
+        if self.partial.is_empty() && base > self.pauses.last().copied().unwrap_or(0) {
+            self.pauses.push(base);
+        }
         if self.has_words() && self.before.is_none() {
             self.pause = Some(since.saturating_duration_since(self.last_sound));
             self.before = Some((self.last_sound, self.prosody, self.text().len()));
@@ -127,6 +135,11 @@ impl CalleeTurn {
         }
     }
 
+    /// Behind which bytes of the words the callee paused and then went on.
+    pub(crate) fn pauses(&self) -> &[usize] {
+        &self.pauses
+    }
+
     /// Where new words will begin.
     pub(crate) fn base(&self) -> usize {
         self.finals.len()
@@ -145,6 +158,7 @@ impl CalleeTurn {
         rest.flush = self.flush.take();
         rest.last_sound = self.last_sound.max(started);
         self.finals.truncate(base);
+        self.pauses.retain(|pause| *pause < base);
         rest
     }
 

@@ -9,7 +9,7 @@ use crate::{
     latency::Marks,
     notes,
     reply::Purpose,
-    shape::{self, Shape},
+    shape::{self, Said, Shape},
     turn::CalleeTurn,
     words,
 };
@@ -91,8 +91,12 @@ impl Call {
     fn evidence(&self, turn: &CalleeTurn) -> Evidence {
         let text = turn.text();
         let tokens = words::tokens(&text);
+        let said = Said {
+            text: &text,
+            pauses: turn.pauses(),
+        };
         Evidence {
-            shape: shape::shape(&text, self.asked, self.callee_turns == 0),
+            shape: shape::shape(said, self.asked, self.callee_turns == 0),
             asked: self.asked,
             prosody: turn.prosody,
             ending: ending::log_odds(&tokens),

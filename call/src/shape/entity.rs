@@ -3,7 +3,7 @@
 //! When the agent asked for one, the question counts for more than the words: a telephone makes "nine" into "mine", and an
 //! answer to "what is your number?" is a number whatever was recognised, unless it plainly is not.
 
-use super::{Asked, Shape, is_yes_no};
+use super::{Asked, Said, Shape, is_yes_no};
 use crate::{ending, words};
 
 const DIGITS: &[&str] = &[
@@ -81,35 +81,199 @@ fn declines(tokens: &[String]) -> bool {
         || tokens.iter().any(|token| WORDS.contains(&token.as_str()))
 }
 
-/// A dictated number: the digits at the end of the words, or, when it was asked for, all words that may be digits.
-pub(super) fn number(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let expected = asked == Asked::Number;
-    let run = tokens.iter().rev().take_while(|token| {
-        digits(token) > 0 || ["double", "triple", "area", "code", "and"].contains(&token.as_str())
-    });
-    let at_the_end: usize = run.map(|token| digits(token)).sum();
-    let like = |token: &String| {
-        let like = expected && LIKE_DIGITS.contains(&token.as_str());
-        digits(token).max(usize::from(like))
-    };
-    let count = at_the_end.max(if expected {
-        tokens.iter().map(like).sum()
-    } else {
-        0
-    });
-    match count {
-        0 if expected && !declines(tokens) => Some(Shape::Announced),
-        0 => None,
-        // Seven local digits are whole only with a pause; ten are a North American number, eleven one with its 1.
-        10.. => Some(Shape::NumberComplete),
-        7..10 if expected => Some(Shape::NumberLocal),
-        1..3 if expected && declines(tokens) => None,
-        1..7 if expected => Some(Shape::NumberUnderWay),
-        // "four one five" without having been asked: a number has begun. "seven thirty" has not.
-        3..10 if tokens.iter().rev().take(3).all(|token| digits(token) == 1) => {
-            Some(Shape::NumberUnderWay)
+/// How many digits the number has that was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Length {
+    /// As many as a telephone number: seven to nine local ones, ten, or more with a country's code.
+    Phone,
+    /// So many.
+    Exactly(u8),
+    /// Whoever dictates it knows.
+    #[default]
+    Unknown,
+}
+
+impl Length {
+    /// Reads it from the words of the question.
+    pub(super) fn of(question: &[String]) -> Self {
+        /// What has a number of a length of its own.
+        const OTHERS: &[&str] = &[
+            "account",
+            "booking",
+            "case",
+            "code",
+            "confirmation",
+            "customer",
+            "flight",
+            "member",
+            "membership",
+            "order",
+            "policy",
+            "reference",
+            "registration",
+            "reservation",
+            "room",
+            "security",
+            "serial",
+            "ticket",
+            "tracking",
+        ];
+        let has = |list: &[&str]| question.iter().any(|word| list.contains(&word.as_str()));
+        let counted = question.windows(2).find_map(|pair| {
+            let count = DIGITS.iter().position(|digit| *digit == pair[0])?;
+            let count = u8::try_from(count.checked_sub(1)?).ok()?;
+            (pair[1] == "digits" && count > 0).then_some(count)
+        });
+        match counted {
+            Some(count) => Self::Exactly(count),
+            None if has(&["zip"]) => Self::Exactly(5),
+            None if has(&["card"]) => Self::Exactly(16),
+            None if has(&["phone", "telephone", "mobile", "cell"]) => Self::Phone,
+            None if has(&["number"]) && !has(OTHERS) => Self::Phone,
+            None => Self::Unknown,
         }
-        _ => None,
+    }
+}
+
+/// The digits of a number that was asked for.
+struct Dictated {
+    /// How many in each group, in order.
+    groups: Vec<usize>,
+    /// How many words among and behind them may be digits that were misheard.
+    misheard: usize,
+    /// Whether the first is a one.
+    one: bool,
+    /// Whether some were said together, like "twelve", which may be one that was misheard.
+    together: bool,
+}
+
+impl Dictated {
+    fn of(said: Said<'_>) -> Self {
+        /// What is said among digits and is none.
+        const BETWEEN: &[&str] = &[
+            "and",
+            "area",
+            "code",
+            "dash",
+            "double",
+            "extension",
+            "hyphen",
+            "is",
+            "it's",
+            "that's",
+            "then",
+            "triple",
+            "uh",
+            "um",
+        ];
+        let mut dictated = Self {
+            groups: Vec::new(),
+            misheard: 0,
+            one: false,
+            together: false,
+        };
+        let ends = said.pauses.iter().copied().chain([said.text.len()]);
+        let mut start = 0;
+        for end in ends {
+            let piece = said.text.get(start..end).unwrap_or_default();
+            start = end;
+            let mut count = 0;
+            let mut zero = false;
+            let tokens = words::tokens(piece);
+            // "My number is" may be heard as "nine number is".
+            let lead = tokens.windows(2).position(|pair| pair == ["number", "is"]);
+            for token in tokens.into_iter().skip(lead.map_or(0, |at| at + 2)) {
+                let like = LIKE_DIGITS.contains(&token.as_str());
+                let spoken = digits(&token).max(usize::from(like));
+                // Nobody says both "zero" and "oh"; a recogniser does.
+                count += spoken - usize::from(zero && token == "oh");
+                zero = token == "zero";
+                if spoken > 0 && dictated.groups.is_empty() && count == spoken {
+                    dictated.one = matches!(token.as_str(), "one" | "won" | "1");
+                }
+                dictated.together |=
+                    spoken == 2 && !token.starts_with(|c: char| c.is_ascii_digit());
+                if token == "double" || token == "triple" {
+                    // The digit behind it counts once more.
+                    count += 1 + usize::from(token == "triple");
+                } else if spoken > 0 || count + dictated.groups.len() == 0 {
+                    // A digit, or what comes before all of them.
+                } else if !BETWEEN.contains(&token.as_str()) {
+                    dictated.misheard += 1;
+                }
+            }
+            if count > 0 {
+                dictated.groups.push(count);
+            }
+        }
+        dictated
+    }
+
+    fn known(&self) -> usize {
+        self.groups.iter().sum()
+    }
+
+    /// With the words that may be digits, as long as most are known.
+    fn most(&self) -> usize {
+        let known = self.known();
+        known
+            + if self.misheard <= known {
+                self.misheard
+            } else {
+                0
+            }
+    }
+
+    /// Whether a local telephone number is whole: seven digits, as a rule, or eight or nine in groups that leave none open.
+    fn is_local(&self) -> bool {
+        const GROUPS: &[&[usize]] = &[&[8], &[4, 4], &[9], &[3, 3, 3]];
+        // "One, eight hundred, …": what is dialed before it, and an area's code.
+        const AREA: &[&[usize]] = &[&[1, 3, 3], &[4, 3], &[1, 6]];
+        if self.misheard > 0 || self.together {
+            return false;
+        }
+        let groups = self.groups.as_slice();
+        let begun = self.one && AREA.contains(&groups);
+        self.known() == 7 && !begun || GROUPS.contains(&groups)
+    }
+}
+
+/// A dictated number: the digits at the end of the words, or, when it was asked for, all words that may be digits.
+pub(super) fn number(said: Said<'_>, tokens: &[String], asked: Asked) -> Option<Shape> {
+    let Asked::Number(length) = asked else {
+        let run = tokens.iter().rev().take_while(|token| {
+            digits(token) > 0
+                || ["double", "triple", "area", "code", "and"].contains(&token.as_str())
+        });
+        let one_by_one = tokens.iter().rev().take(3).all(|token| digits(token) == 1);
+        return match run.map(|token| digits(token)).sum() {
+            10.. => Some(Shape::NumberComplete),
+            // "four one five" without having been asked: a number has begun. "seven thirty" has not.
+            3..10 if one_by_one => Some(Shape::NumberUnderWay),
+            _ => None,
+        };
+    };
+    let dictated = Dictated::of(said);
+    let (known, most) = (dictated.known(), dictated.most());
+    let whole = match length {
+        Length::Exactly(count) => known >= usize::from(count),
+        Length::Phone => known >= 10 || dictated.is_local(),
+        Length::Unknown => false,
+    };
+    let least = match length {
+        Length::Exactly(count) => usize::from(count),
+        Length::Phone | Length::Unknown => 7,
+    };
+    if known < 3 && declines(tokens) {
+        None
+    } else if known == 0 {
+        Some(Shape::Announced)
+    } else if whole {
+        Some(Shape::NumberComplete)
+    } else if most >= least {
+        Some(Shape::NumberLocal)
+    } else {
+        Some(Shape::NumberUnderWay)
     }
 }
 

@@ -7,7 +7,7 @@ fn questions_ask_for_what_they_name() {
     for (text, expected) in [
         ("", A::Nothing),
         ("Great, thank you.", A::Nothing),
-        ("Could I have your phone number?", A::Number),
+        ("Could I have your phone number?", A::Number(Length::Phone)),
         ("And what's your e-mail?", A::Email),
         ("Could you spell that for me?", A::Spelling),
         ("Under what name?", A::Name),
@@ -15,7 +15,17 @@ fn questions_ask_for_what_they_name() {
         ("I see. Do you have a table at seven?", A::YesNo),
         ("So that's two people at seven, right?", A::YesNo),
         ("How does that work?", A::Open),
-        ("Please tell me the confirmation number.", A::Number),
+        (
+            "Please tell me the confirmation number.",
+            A::Number(Length::Unknown),
+        ),
+        (
+            "What are the last four digits of the card?",
+            A::Number(Length::Exactly(4)),
+        ),
+        ("What is your zip code?", A::Number(Length::Exactly(5))),
+        ("And the card number?", A::Number(Length::Exactly(16))),
+        ("What's the best number?", A::Number(Length::Phone)),
         ("Do you have a table for—", A::Nothing),
     ] {
         assert_eq!(asked(text), expected, "{text}");
@@ -31,6 +41,8 @@ fn whole_sentences_are_complete() {
         "sorry we are fully booked tonight",
         "for what",
         "yes we do have a table",
+        "some time in november",
+        "the third of july",
     ] {
         assert_eq!(shape(text, A::Open, false), S::Complete, "{text}");
     }
@@ -45,6 +57,9 @@ fn sentences_that_trail_off_are_not() {
         "the earliest we could",
         "let me see if",
         "I want",
+        "you can put it under",
+        "saturday july",
+        "thursday may",
     ] {
         assert_eq!(shape(text, A::Open, false), S::Incomplete, "{text}");
     }
@@ -68,22 +83,109 @@ fn short_answers_fit_their_question() {
 
 #[test]
 fn numbers_are_under_way_until_they_have_all_digits() {
-    assert_eq!(shape("four one five", A::Number, false), S::NumberUnderWay);
-    assert_eq!(shape("it's 415", A::Number, false), S::NumberUnderWay);
+    let phone = A::Number(Length::Phone);
+    for (text, expected) in [
+        ("four one five", S::NumberUnderWay),
+        ("it's 415", S::NumberUnderWay),
+        (
+            "four one five five five five twelve thirty four",
+            S::NumberComplete,
+        ),
+        ("415-555-1234", S::NumberComplete),
+        ("my number is", S::Announced),
+        ("five five five one two double four", S::NumberComplete),
+        ("I don't have one", S::Complete),
+        ("double five five one two double four", S::NumberComplete),
+    ] {
+        assert_eq!(shape(text, phone, false), expected, "{text}");
+    }
     assert_eq!(
         shape("sure it's four one five", A::Nothing, false),
         S::NumberUnderWay
     );
-    assert_eq!(
-        shape(
-            "four one five five five five twelve thirty four",
-            A::Number,
-            false
-        ),
-        S::NumberComplete
-    );
-    assert_eq!(shape("415-555-1234", A::Number, false), S::NumberComplete);
     assert_eq!(shape("at seven thirty", A::Open, false), S::Complete);
+}
+
+#[test]
+fn groups_tell_whether_a_number_is_whole() {
+    let grouped = |text: &str, asked| {
+        let mut joined = String::new();
+        let mut pauses = Vec::new();
+        for piece in text.split(" / ") {
+            if !joined.is_empty() {
+                pauses.push(joined.len());
+                joined.push(' ');
+            }
+            joined.push_str(piece);
+        }
+        let said = Said {
+            text: &joined,
+            pauses: &pauses,
+        };
+        shape(said, asked, false)
+    };
+    for (text, length, expected) in [
+        (
+            "it's five five five / one two three four",
+            Length::Phone,
+            S::NumberComplete,
+        ),
+        (
+            "five five five one two three four",
+            Length::Phone,
+            S::NumberComplete,
+        ),
+        (
+            "four one five / five five five",
+            Length::Phone,
+            S::NumberUnderWay,
+        ),
+        (
+            "six one / two three / four five / six seven",
+            Length::Phone,
+            S::NumberLocal,
+        ),
+        // "zero" that was heard twice, and digits that were heard as words.
+        (
+            "zero oh six / zero five / seven nine",
+            Length::Phone,
+            S::NumberUnderWay,
+        ),
+        (
+            "three one one / one nine kayla three",
+            Length::Phone,
+            S::NumberLocal,
+        ),
+        ("five five client / three", Length::Phone, S::NumberUnderWay),
+        // More words than digits are talk.
+        (
+            "five well I would have to look it up",
+            Length::Phone,
+            S::NumberUnderWay,
+        ),
+        (
+            "four one two three / four five six seven",
+            Length::Exactly(16),
+            S::NumberUnderWay,
+        ),
+        (
+            "nine four / one one oh",
+            Length::Exactly(5),
+            S::NumberComplete,
+        ),
+        (
+            "nine four one one client",
+            Length::Exactly(5),
+            S::NumberLocal,
+        ),
+        (
+            "four one two three / four five six seven / eight nine",
+            Length::Unknown,
+            S::NumberLocal,
+        ),
+    ] {
+        assert_eq!(grouped(text, A::Number(length)), expected, "{text}");
+    }
 }
 
 #[test]
