@@ -267,6 +267,7 @@ fn clamp_patience(patience: f32) -> f32 {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Habit {
     mean: Option<Duration>,
+    pauses: u8,
 }
 
 impl Habit {
@@ -275,10 +276,13 @@ impl Habit {
         Duration::from_millis(200)..Duration::from_millis(3000);
     /// Weight of the newest pause.
     const WEIGHT: f64 = 0.3;
+    /// How many pauses make a habit that counts where the words are whole.
+    const SEVERAL: u8 = 3;
 
     /// The callee paused for this long and then went on with the same turn.
     pub(crate) fn on_pause(&mut self, pause: Duration) {
         if Self::RANGE.contains(&pause) {
+            self.pauses = self.pauses.saturating_add(1);
             self.mean = Some(match self.mean {
                 Some(mean) => mean.mul_f64(1.0 - Self::WEIGHT) + pause.mul_f64(Self::WEIGHT),
                 None => pause,
@@ -291,6 +295,11 @@ impl Habit {
         let Some(mean) = self.mean else { return base };
         match shape {
             Shape::Short => base,
+            Shape::Complete | Shape::NumberComplete | Shape::EmailComplete
+                if self.pauses < Self::SEVERAL =>
+            {
+                base
+            }
             Shape::Complete
             | Shape::NumberComplete
             | Shape::NumberLocal

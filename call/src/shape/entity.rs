@@ -136,11 +136,12 @@ impl Length {
 }
 
 /// The digits of a number that was asked for.
+#[derive(Default)]
 struct Dictated {
-    /// How many in each group, in order.
+    /// How many in each group, in order, with words that may be digits which were misheard.
     groups: Vec<usize>,
-    /// How many words among and behind them may be digits that were misheard.
-    misheard: usize,
+    /// How many were heard as digits.
+    known: usize,
     /// Whether the first is a one.
     one: bool,
     /// Whether some were said together, like "twelve", which may be one that was misheard.
@@ -149,93 +150,123 @@ struct Dictated {
 
 impl Dictated {
     fn of(said: Said<'_>) -> Self {
-        /// What is said among digits and is none.
+        /// What is said before and among digits and is none.
         const BETWEEN: &[&str] = &[
+            "actually",
+            "am",
             "and",
             "area",
+            "at",
+            "be",
+            "call",
+            "can",
+            "cell",
             "code",
             "dash",
-            "double",
             "extension",
+            "hi",
             "hyphen",
+            "i",
+            "i'm",
             "is",
+            "it",
             "it's",
+            "me",
+            "mobile",
+            "my",
+            "number",
+            "of",
+            "okay",
+            "on",
+            "phone",
+            "reach",
+            "sure",
+            "that",
             "that's",
+            "the",
             "then",
-            "triple",
+            "this",
             "uh",
             "um",
+            "well",
+            "would",
+            "yeah",
+            "yes",
+            "you",
         ];
-        let mut dictated = Self {
-            groups: Vec::new(),
-            misheard: 0,
-            one: false,
-            together: false,
-        };
+        let mut dictated = Self::default();
         let ends = said.pauses.iter().copied().chain([said.text.len()]);
         let mut start = 0;
         for end in ends {
             let piece = said.text.get(start..end).unwrap_or_default();
             start = end;
-            let mut count = 0;
+            let mut group = 0;
             let mut zero = false;
             let tokens = words::tokens(piece);
             // "My number is" may be heard as "nine number is".
             let lead = tokens.windows(2).position(|pair| pair == ["number", "is"]);
             for token in tokens.into_iter().skip(lead.map_or(0, |at| at + 2)) {
                 let like = LIKE_DIGITS.contains(&token.as_str());
-                let spoken = digits(&token).max(usize::from(like));
-                // Nobody says both "zero" and "oh"; a recogniser does.
-                count += spoken - usize::from(zero && token == "oh");
-                zero = token == "zero";
-                if spoken > 0 && dictated.groups.is_empty() && count == spoken {
+                // Nobody says both "zero" and "oh"; a recogniser does. The digit behind a "double" counts once more.
+                let spoken = match token.as_str() {
+                    "oh" if zero => 0,
+                    "double" => 1,
+                    "triple" => 2,
+                    _ => digits(&token).max(usize::from(like)),
+                };
+                zero = token == "zero" || zero && token == "oh";
+                if spoken > 0 && dictated.known == 0 {
                     dictated.one = matches!(token.as_str(), "one" | "won" | "1");
                 }
-                dictated.together |=
-                    spoken == 2 && !token.starts_with(|c: char| c.is_ascii_digit());
-                if token == "double" || token == "triple" {
-                    // The digit behind it counts once more.
-                    count += 1 + usize::from(token == "triple");
-                } else if spoken > 0 || count + dictated.groups.len() == 0 {
-                    // A digit, or what comes before all of them.
-                } else if !BETWEEN.contains(&token.as_str()) {
-                    dictated.misheard += 1;
-                }
+                dictated.together |= digits(&token) == 2 && !written(&token);
+                dictated.known += spoken;
+                let misheard = spoken == 0 && !zero && !BETWEEN.contains(&token.as_str());
+                group += spoken + usize::from(misheard);
             }
-            if count > 0 {
-                dictated.groups.push(count);
+            if group > 0 {
+                dictated.groups.push(group);
             }
         }
         dictated
     }
 
-    fn known(&self) -> usize {
-        self.groups.iter().sum()
-    }
-
     /// With the words that may be digits, as long as most are known.
     fn most(&self) -> usize {
-        let known = self.known();
-        known
-            + if self.misheard <= known {
-                self.misheard
-            } else {
-                0
-            }
+        let all: usize = self.groups.iter().sum();
+        if all <= 2 * self.known {
+            all
+        } else {
+            self.known
+        }
     }
 
-    /// Whether a local telephone number is whole: seven digits, as a rule, or eight or nine in groups that leave none open.
-    fn is_local(&self) -> bool {
+    /// How many there are if hardly any was misheard, else none.
+    fn sure(&self) -> usize {
+        let all: usize = self.groups.iter().sum();
+        if 4 * (all - self.known) <= all && !self.together {
+            all
+        } else {
+            0
+        }
+    }
+
+    /// Whether a telephone number is whole: with ten digits; with seven, as a rule; with eight or nine in groups that leave
+    /// none open.
+    fn is_phone(&self) -> bool {
         const GROUPS: &[&[usize]] = &[&[8], &[4, 4], &[9], &[3, 3, 3]];
         // "One, eight hundred, …": what is dialed before it, and an area's code.
         const AREA: &[&[usize]] = &[&[1, 3, 3], &[4, 3], &[1, 6]];
-        if self.misheard > 0 || self.together {
-            return false;
-        }
         let groups = self.groups.as_slice();
-        let begun = self.one && AREA.contains(&groups);
-        self.known() == 7 && !begun || GROUPS.contains(&groups)
+        match self.sure() {
+            7 => !(self.one && AREA.contains(&groups)),
+            count => count >= 10 || self.known >= 10 || count > 7 && GROUPS.contains(&groups),
+        }
     }
+}
+
+/// Whether a token is written in figures.
+fn written(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// A dictated number: the digits at the end of the words, or, when it was asked for, all words that may be digits.
@@ -254,10 +285,10 @@ pub(super) fn number(said: Said<'_>, tokens: &[String], asked: Asked) -> Option<
         };
     };
     let dictated = Dictated::of(said);
-    let (known, most) = (dictated.known(), dictated.most());
+    let (known, most) = (dictated.known, dictated.most());
     let whole = match length {
         Length::Exactly(count) => known >= usize::from(count),
-        Length::Phone => known >= 10 || dictated.is_local(),
+        Length::Phone => dictated.is_phone(),
         Length::Unknown => false,
     };
     let least = match length {

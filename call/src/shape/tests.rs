@@ -154,6 +154,11 @@ fn groups_tell_whether_a_number_is_whole() {
         (
             "three one one / one nine kayla three",
             Length::Phone,
+            S::NumberComplete,
+        ),
+        (
+            "three kayla one / client nine kayla three",
+            Length::Phone,
             S::NumberLocal,
         ),
         ("five five client / three", Length::Phone, S::NumberUnderWay),
