@@ -5,7 +5,7 @@ use lz4_flex::block;
 
 /// Text is packed in pieces of about so many bytes: enough that what is said again is found, and few enough that what waits to
 /// be packed is little.
-pub(crate) const PIECE: usize = 8 << 10;
+pub(crate) const PIECE: usize = 4 << 10;
 
 /// A piece of text, packed.
 #[derive(Debug)]

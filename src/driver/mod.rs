@@ -10,6 +10,7 @@ mod convert;
 mod keeper;
 mod log;
 mod parts;
+mod progress;
 pub mod pulse;
 mod recorder;
 mod roster;
@@ -35,6 +36,7 @@ pub use self::{
     services::Providers,
 };
 use self::{
+    progress::Progress,
     services::{Replied, Services},
     sound::Sound,
 };
@@ -85,6 +87,7 @@ struct Driver {
     sound: Option<Box<Sound>>,
     scribe: Scribe,
     commands: Option<mpsc::Receiver<Command>>,
+    progress: Progress,
     /// Reused between wake-ups.
     actions: Vec<Action>,
     /// Events that came up while others were handled.
@@ -137,6 +140,7 @@ impl Driver {
             sound: None,
             scribe,
             commands: Some(commands),
+            progress: Progress::default(),
             actions: Vec::new(),
             pending: VecDeque::new(),
             scratch: Vec::new(),
@@ -194,8 +198,21 @@ impl Driver {
         }
     }
 
-    /// Gives the core one event, and then whatever came up by carrying out its actions.
+    /// Gives the core one event, unless it is progress that can wait; then all that waited comes before it.
     fn event(&mut self, event: Event, now: Instant) {
+        if let Event::Playout(event) = event
+            && !self.progress.is_due(event, now)
+        {
+            return;
+        }
+        for (at, event) in self.progress.take() {
+            self.give(Event::Playout(event), at);
+        }
+        self.give(event, now);
+    }
+
+    /// Gives the core one event, and then whatever came up by carrying out its actions.
+    fn give(&mut self, event: Event, now: Instant) {
         self.pending.push_back(event);
         while let Some(event) = self.pending.pop_front() {
             if self.end.is_some() {

@@ -30,7 +30,7 @@ const QUIET_TOGETHER: usize = 5;
 /// Events of one service that wait for the driver; beyond that the service waits.
 const EVENTS: usize = 64;
 /// The same of speech, which waits in the playout queue already and takes kilobytes an event.
-const SPOKEN: usize = 8;
+const SPOKEN: usize = 4;
 
 /// Which services a call uses, and what they should know.
 #[derive(Debug, Clone)]

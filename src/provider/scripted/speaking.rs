@@ -74,7 +74,7 @@ impl TextToSpeech for ScriptedTextToSpeech {
     fn open(&self, _options: TtsOptions) -> BoxFuture<'_, Result<TtsStream, ProviderError>> {
         // Input full: the driver waits. Events full: the voice waits, and still hears a cancel.
         let (input, received) = mpsc::channel(32);
-        let (sender, events) = mpsc::channel(32);
+        let (sender, events) = mpsc::channel(4);
         let voice = Voice {
             script: self.clone(),
             input: received,
