@@ -29,7 +29,7 @@ const LATEST_SHORT: Duration = Duration::from_millis(1200);
 const LONG: Duration = Duration::from_millis(1200);
 /// The logarithm of the odds at which the wait is halfway between the two, and how far around it the wait changes: little,
 /// because the pauses of somebody who goes on last anything up to [`LATEST`], and a wait in between is cut as often as it gains.
-const HALFWAY: f64 = 1.0;
+const HALFWAY: f64 = 0.55;
 const WIDTH: f64 = 0.05;
 /// How far halving and doubling patience move that place.
 const HASTE_MOVES: f64 = 0.8;

@@ -8,8 +8,9 @@ use super::examples::Example;
 
 pub mod endings;
 
-/// How strongly weights are held down, but for the first, which is the bias.
-const RIDGE: f64 = 3.0;
+/// How strongly weights are held down, but for the first, which is the bias. As strong as this, the length of a turn, which in
+/// these dialogues tells more than in life, counts no more than words and voice; fewer pauses of other texts are cut by it.
+const RIDGE: f64 = 20.0;
 const RIDGE_OF_BIAS: f64 = 0.03;
 /// Newton converges in a handful of steps.
 const STEPS: usize = 40;
@@ -131,7 +132,7 @@ mod tests {
             })
             .collect();
         let fit = fit(&examples).expect("there are both");
-        assert!(fit.weights[1] > 3.0, "{fit:?}");
+        assert!(fit.weights[1] > 1.5, "{fit:?}");
         assert!(fit.weights[2].abs() < 0.6, "{fit:?}");
         assert!(fit.separation > 0.9, "{fit:?}");
         assert_eq!((fit.ends, fit.pauses), (200, 400));
