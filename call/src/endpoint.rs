@@ -239,8 +239,10 @@ fn base(shape: Shape, asked: Asked) -> Duration {
         (Shape::Nothing, _) => 800,
         (Shape::NumberComplete, _) => 280,
         (Shape::EmailComplete, _) => 270,
-        // Perhaps one more digit, or group; and known words begin others.
-        (Shape::NumberLocal | Shape::SpellingComplete, _) => 700,
+        // Perhaps one more digit, or group, but seldom.
+        (Shape::NumberLocal, _) => 450,
+        // Known words begin others.
+        (Shape::SpellingComplete, _) => 700,
         (Shape::Incomplete, _) => 1500,
         // Pauses between the groups of what is dictated, and behind an "um", rarely last longer.
         (

@@ -142,10 +142,20 @@ struct Dictated {
     groups: Vec<usize>,
     /// How many were heard as digits.
     known: usize,
-    /// Whether the first is a one.
-    one: bool,
+    /// The first of them.
+    first: Option<First>,
     /// Whether some were said together, like "twelve", which may be one that was misheard.
     together: bool,
+}
+
+/// What a number begins with, where that tells how long it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum First {
+    /// What is dialed before a number of another area, in Europe and elsewhere: nine digits and more follow.
+    Zero,
+    /// The same in North America, where ten follow.
+    One,
+    Other,
 }
 
 impl Dictated {
@@ -215,8 +225,13 @@ impl Dictated {
                     _ => digits(&token).max(usize::from(like)),
                 };
                 zero = token == "zero" || zero && token == "oh";
-                if spoken > 0 && dictated.known == 0 {
-                    dictated.one = matches!(token.as_str(), "one" | "won" | "1");
+                if spoken > 0 && dictated.first.is_none() {
+                    dictated.first = Some(match token.chars().next() {
+                        Some('z' | '0') => First::Zero,
+                        Some('o') if token == "oh" || token == "o" => First::Zero,
+                        Some('o' | 'w' | '1') => First::One,
+                        _ => First::Other,
+                    });
                 }
                 dictated.together |= digits(&token) == 2 && !written(&token);
                 dictated.known += spoken;
@@ -250,16 +265,28 @@ impl Dictated {
         }
     }
 
+    /// Whether more digits of a telephone number have to follow: of one that begins as numbers of another area do.
+    fn wants_more(&self) -> bool {
+        // "One, eight hundred, …"
+        const AREA: &[&[usize]] = &[&[1, 3, 3], &[4, 3], &[1, 6]];
+        match self.first {
+            Some(First::Zero) => self.most() < 10,
+            Some(First::One) => AREA.contains(&self.groups.as_slice()),
+            _ => false,
+        }
+    }
+
     /// Whether a telephone number is whole: with ten digits; with seven, as a rule; with eight or nine in groups that leave
     /// none open.
     fn is_phone(&self) -> bool {
         const GROUPS: &[&[usize]] = &[&[8], &[4, 4], &[9], &[3, 3, 3]];
-        // "One, eight hundred, …": what is dialed before it, and an area's code.
-        const AREA: &[&[usize]] = &[&[1, 3, 3], &[4, 3], &[1, 6]];
-        let groups = self.groups.as_slice();
         match self.sure() {
-            7 => !(self.one && AREA.contains(&groups)),
-            count => count >= 10 || self.known >= 10 || count > 7 && GROUPS.contains(&groups),
+            7 => true,
+            count => {
+                count >= 10
+                    || self.known >= 10
+                    || GROUPS.contains(&self.groups.as_slice()) && count > 7
+            }
         }
     }
 }
@@ -299,6 +326,8 @@ pub(super) fn number(said: Said<'_>, tokens: &[String], asked: Asked) -> Option<
         None
     } else if known == 0 {
         Some(Shape::Announced)
+    } else if length == Length::Phone && dictated.wants_more() {
+        Some(Shape::NumberUnderWay)
     } else if whole {
         Some(Shape::NumberComplete)
     } else if most >= least {
