@@ -7,7 +7,11 @@
 //! on what, is in `docs/turn-taking.md`. The callee's own habit of pausing and the setting `patience` move the result.
 //! Re-evaluated whenever words arrive. Decides how long; [`crate::Call`] measures the silence.
 
+mod habit;
+
 use std::{sync::LazyLock, time::Duration};
+
+pub(crate) use self::habit::Habit;
 
 use crate::{
     Prosody,
@@ -262,59 +266,6 @@ fn clamp_patience(patience: f32) -> f32 {
         patience.clamp(0.5, 3.0)
     } else {
         1.0
-    }
-}
-
-/// The callee's own habit of pausing inside a turn: a running estimate.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Habit {
-    mean: Option<Duration>,
-    pauses: u8,
-}
-
-impl Habit {
-    /// Pauses outside this range say nothing about a habit: gaps between words, and new turns.
-    const RANGE: std::ops::Range<Duration> =
-        Duration::from_millis(200)..Duration::from_millis(3000);
-    /// Weight of the newest pause.
-    const WEIGHT: f64 = 0.3;
-    /// How many pauses make a habit that counts where the words are whole.
-    const SEVERAL: u8 = 3;
-
-    /// The callee paused for this long and then went on with the same turn.
-    pub(crate) fn on_pause(&mut self, pause: Duration) {
-        if Self::RANGE.contains(&pause) {
-            self.pauses = self.pauses.saturating_add(1);
-            self.mean = Some(match self.mean {
-                Some(mean) => mean.mul_f64(1.0 - Self::WEIGHT) + pause.mul_f64(Self::WEIGHT),
-                None => pause,
-            });
-        }
-    }
-
-    /// Lengthens a silence for somebody who pauses long; most where the words leave the end open.
-    fn stretch(&self, base: Duration, shape: Shape) -> Duration {
-        let Some(mean) = self.mean else { return base };
-        match shape {
-            Shape::Short => base,
-            Shape::Complete | Shape::NumberComplete | Shape::EmailComplete
-                if self.pauses < Self::SEVERAL =>
-            {
-                base
-            }
-            Shape::Complete
-            | Shape::NumberComplete
-            | Shape::NumberLocal
-            | Shape::EmailComplete
-            | Shape::SpellingComplete => {
-                let excess = mean.saturating_sub(Duration::from_millis(400));
-                base + excess.mul_f64(0.25).min(Duration::from_millis(200))
-            }
-            Shape::Neutral | Shape::Part | Shape::Nothing => {
-                base.max(mean.min(Duration::from_millis(1200)))
-            }
-            _ => base.max(mean.mul_f64(1.5)),
-        }
     }
 }
 
