@@ -26,8 +26,8 @@ pub struct Mark(pub u64);
 pub struct DownlinkConfig {
     /// How packets are encoded.
     pub codec: Codec,
-    /// How much speech the queue holds. Defaults to 3 s: more than a voice that is made elsewhere ever hesitates, and little
-    /// memory.
+    /// How much speech the queue holds. Defaults to 6 s: longer than a clause, so that what comes before the first sound
+    /// never waits for room, and little memory.
     pub capacity: Duration,
     /// Whether it starts paused, so that speech can be queued before the call is answered. Defaults to `true`.
     pub paused: bool,
@@ -43,7 +43,7 @@ impl DownlinkConfig {
     pub const fn new(codec: Codec) -> Self {
         Self {
             codec,
-            capacity: Duration::from_secs(3),
+            capacity: Duration::from_secs(6),
             paused: true,
             sequence: 0,
             timestamp: 0,

@@ -177,11 +177,11 @@ fn pauses_never_lose_or_reorder_a_sample() {
 fn a_full_queue_takes_what_fits_and_loses_nothing() {
     let mut downlink = playing();
     let all = vec![1; 8000 * 31];
-    assert_eq!(downlink.enqueue(Mark(1), &all, 8000), Ok(8000 * 3), "3 s");
+    assert_eq!(downlink.enqueue(Mark(1), &all, 8000), Ok(8000 * 6), "6 s");
     assert_eq!(downlink.enqueue(Mark(1), &all[..10], 8000), Ok(0));
     play(&mut downlink, 1);
     assert_eq!(downlink.enqueue(Mark(1), &all, 8000), Ok(160));
-    assert_eq!(downlink.queued(), Duration::from_secs(3));
+    assert_eq!(downlink.queued(), Duration::from_secs(6));
 }
 
 #[test]
