@@ -215,11 +215,17 @@ impl Dictated {
             let tokens = words::tokens(piece);
             // "My number is" may be heard as "nine number is".
             let lead = tokens.windows(2).position(|pair| pair == ["number", "is"]);
-            for token in tokens.into_iter().skip(lead.map_or(0, |at| at + 2)) {
+            let mut tokens = tokens
+                .into_iter()
+                .skip(lead.map_or(0, |at| at + 2))
+                .peekable();
+            while let Some(token) = tokens.next() {
                 let like = LIKE_DIGITS.contains(&token.as_str());
-                // Nobody says both "zero" and "oh"; a recogniser does. The digit behind a "double" counts once more.
+                let talk = |word: &String| BETWEEN.contains(&word.as_str());
+                // Nobody says both "zero" and "oh"; a recogniser does. "Oh, it's …" is no digit. The digit behind a "double"
+                // counts once more.
                 let spoken = match token.as_str() {
-                    "oh" if zero => 0,
+                    "oh" if zero || dictated.known == 0 && tokens.peek().is_some_and(talk) => 0,
                     "double" => 1,
                     "triple" => 2,
                     _ => digits(&token).max(usize::from(like)),
@@ -235,7 +241,7 @@ impl Dictated {
                 }
                 dictated.together |= digits(&token) == 2 && !written(&token);
                 dictated.known += spoken;
-                let misheard = spoken == 0 && !zero && !BETWEEN.contains(&token.as_str());
+                let misheard = spoken == 0 && token != "oh" && !talk(&token);
                 group += spoken + usize::from(misheard);
             }
             if group > 0 {

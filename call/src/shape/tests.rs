@@ -136,6 +136,11 @@ fn groups_tell_whether_a_number_is_whole() {
             S::NumberComplete,
         ),
         (
+            "oh it's five five five / one two three four",
+            Length::Phone,
+            S::NumberComplete,
+        ),
+        (
             "four one five / five five five",
             Length::Phone,
             S::NumberUnderWay,
