@@ -9,7 +9,7 @@ use super::examples::Example;
 pub mod endings;
 
 /// How strongly weights are held down, but for the first, which is the bias. As strong as this, the length of a turn, which in
-/// these dialogues tells more than in life, counts no more than words and voice; fewer pauses of other texts are cut by it.
+/// these dialogues tells more than in life, counts no more than words and voice, and texts that were not fitted are told no worse.
 const RIDGE: f64 = 20.0;
 const RIDGE_OF_BIAS: f64 = 0.03;
 /// Newton converges in a handful of steps.

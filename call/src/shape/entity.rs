@@ -127,7 +127,8 @@ impl Length {
         match counted {
             Some(count) => Self::Exactly(count),
             None if has(&["zip"]) => Self::Exactly(5),
-            None if has(&["card"]) => Self::Exactly(16),
+            // Its security code is another thing.
+            None if has(&["card"]) && has(&["number"]) => Self::Exactly(16),
             None if has(&["phone", "telephone", "mobile", "cell"]) => Self::Phone,
             None if has(&["number"]) && !has(OTHERS) => Self::Phone,
             None => Self::Unknown,

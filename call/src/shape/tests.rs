@@ -23,6 +23,10 @@ fn questions_ask_for_what_they_name() {
             "What are the last four digits of the card?",
             A::Number(Length::Exactly(4)),
         ),
+        (
+            "And the security code of the card?",
+            A::Number(Length::Unknown),
+        ),
         ("What is your zip code?", A::Number(Length::Exactly(5))),
         ("And the card number?", A::Number(Length::Exactly(16))),
         ("What's the best number?", A::Number(Length::Phone)),
