@@ -29,11 +29,6 @@ pub(crate) fn log_odds(tokens: &[String]) -> f32 {
         .clamp(-4.0, 4.0)
 }
 
-/// Returns whether this is a word of the phone-call language model.
-pub(crate) fn knows(word: &str) -> bool {
-    ODDS.contains_key(word)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

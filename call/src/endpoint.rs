@@ -245,8 +245,7 @@ fn base(shape: Shape, asked: Asked) -> Duration {
         (Shape::EmailComplete, _) => 270,
         // Perhaps one more digit, or group, but seldom.
         (Shape::NumberLocal, _) => 450,
-        // Known words begin others.
-        (Shape::SpellingComplete, _) => 700,
+        (Shape::SpellingComplete, _) => 330,
         (Shape::Incomplete, _) => 1500,
         // Pauses between the groups of what is dictated, and behind an "um", rarely last longer.
         (

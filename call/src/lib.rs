@@ -21,6 +21,7 @@ mod replay;
 mod reply;
 mod shape;
 mod silence;
+mod spelling;
 #[cfg(test)]
 mod testing;
 pub mod text;

@@ -42,7 +42,7 @@ pub(crate) enum Shape {
     EmailComplete,
     /// Single letters.
     Spelling,
-    /// Single letters that are a whole word together.
+    /// Single letters that are a whole name together.
     SpellingComplete,
 }
 

@@ -4,7 +4,10 @@
 //! answer to "what is your number?" is a number whatever was recognised, unless it plainly is not.
 
 use super::{Asked, Said, Shape, is_yes_no};
-use crate::{ending, words};
+use crate::{
+    spelling::{self, Heard},
+    words,
+};
 
 const DIGITS: &[&str] = &[
     "zero", "oh", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
@@ -43,10 +46,42 @@ const NUMBERS: &[&str] = &[
     "triple",
 ];
 
-/// Letters that make a whole word: of one that was said before, and of any that is known, whose beginnings are often words,
-/// too.
-const LEAST_SAID: usize = 3;
-const LEAST_KNOWN: usize = 4;
+/// What recognisers make of single letters.
+const LIKE_LETTERS: &[(&str, u8)] = &[
+    ("hey", b'a'),
+    ("be", b'b'),
+    ("bee", b'b'),
+    ("sea", b'c'),
+    ("see", b'c'),
+    ("he", b'e'),
+    ("if", b'f'),
+    ("gee", b'g'),
+    ("age", b'h'),
+    ("eight", b'h'),
+    ("eye", b'i'),
+    ("jay", b'j'),
+    ("kay", b'k'),
+    ("all", b'l'),
+    ("him", b'm'),
+    ("them", b'm'),
+    ("and", b'n'),
+    ("end", b'n'),
+    ("in", b'n'),
+    ("oh", b'o'),
+    ("pea", b'p'),
+    ("cue", b'q'),
+    ("queue", b'q'),
+    ("are", b'r'),
+    ("our", b'r'),
+    ("as", b's'),
+    ("tea", b't'),
+    ("you", b'u'),
+    ("ex", b'x'),
+    ("why", b'y'),
+];
+/// The logarithm of the odds from which letters are taken for a whole name. Of names that the embedded recogniser heard in groups of
+/// one to three letters, half are beyond it, and one in a hundred of their beginnings.
+const WHOLE_NAME: f32 = 1.5;
 
 /// Whether a word is a count or a time.
 pub(super) fn is_amount(token: &str) -> bool {
@@ -370,34 +405,57 @@ pub(super) fn address(tokens: &[String], asked: Asked) -> Option<Shape> {
     }
 }
 
-/// Letters spelled one by one: at least two at the end, or anything when spelling was asked for. They are whole when they make
-/// the word that the callee said before them, or some word that is known.
+/// Letters spelled one by one: at least two at the end, or anything when spelling was asked for.
 pub(super) fn letters(tokens: &[String], asked: Asked) -> Option<Shape> {
-    let letter = |token: &String| {
-        let mut characters = token.chars();
-        characters
-            .next()
-            .filter(|c| c.is_alphabetic() && characters.next().is_none())
-    };
     let doubled = |token: &String| ["double", "doubled"].contains(&token.as_str());
-    let part = |token: &&String| letter(token).is_some() || doubled(token);
+    let part = |token: &&String| single(token).is_some() || doubled(token);
     let run = tokens.iter().rev().take_while(part).count();
-    let (before, spelled) = tokens.split_at(tokens.len() - run);
-    let mut word = String::new();
-    for (index, token) in spelled.iter().enumerate() {
-        let Some(letter) = letter(token) else {
-            continue;
-        };
-        let twice = index > 0 && doubled(&spelled[index - 1]);
-        word.extend(std::iter::repeat_n(letter, 1 + usize::from(twice)));
-    }
-    let count = word.chars().count();
-    let said = count >= LEAST_SAID && before.contains(&word);
-    let known = count >= LEAST_KNOWN && ending::knows(&word);
     let expected = asked == Asked::Spelling && !declines(tokens);
-    if run >= 2 && (said || known) {
-        Some(Shape::SpellingComplete)
-    } else {
-        (run >= 2 || expected).then_some(Shape::Spelling)
+    if run < 2 && !expected {
+        return None;
     }
+    // Where letters are expected, words among them are letters that were misheard.
+    let first = match expected {
+        true => tokens.iter().position(|token| single(token).is_some()),
+        false => Some(tokens.len() - run),
+    };
+    let (before, spelled) = tokens.split_at(first.unwrap_or(tokens.len()));
+    match spelling::log_odds(&heard(spelled), before) > WHOLE_NAME {
+        true => Some(Shape::SpellingComplete),
+        false => Some(Shape::Spelling),
+    }
+}
+
+/// The letter that a token is.
+fn single(token: &str) -> Option<Heard> {
+    let mut characters = token.chars();
+    let first = characters.next().filter(|c| c.is_alphabetic())?;
+    let letter = u8::try_from(first).ok().filter(u8::is_ascii_lowercase);
+    (characters.next().is_none()).then(|| letter.map_or(Heard::Unclear, Heard::Letter))
+}
+
+/// Reads letters, "double" ones, and words in their place. "A as in apple" and "n for Nancy" are one letter each.
+fn heard(tokens: &[String]) -> Vec<Heard> {
+    let mut heard = Vec::new();
+    let mut tokens = tokens.iter().map(String::as_str).peekable();
+    let mut times = 1;
+    while let Some(token) = tokens.next() {
+        let illustrates = |next: &&str| next.len() > 2;
+        match (token, tokens.peek().copied()) {
+            ("double" | "doubled", Some("you" | "u")) => {
+                tokens.next();
+                heard.push(Heard::Letter(b'w'));
+            }
+            ("double" | "doubled", _) => times = 2,
+            ("as", Some("in")) => _ = tokens.nth(1),
+            ("for" | "like", Some(next)) if illustrates(&next) => _ = tokens.next(),
+            _ => {
+                let alike = LIKE_LETTERS.iter().find(|(word, _)| *word == token);
+                let letter = alike.map(|(_, letter)| Heard::Letter(*letter));
+                let one = single(token).or(letter).unwrap_or(Heard::Unclear);
+                heard.extend(std::iter::repeat_n(one, std::mem::replace(&mut times, 1)));
+            }
+        }
+    }
+    heard
 }

@@ -221,7 +221,12 @@ fn addresses_and_letters_are_heard_out() {
         ("g r a n t", true),
         ("g r a n", false),
         ("m i double l e r", true),
-        ("m i double l", true),
+        ("m i double l", false),
+        ("it's vandersloot v a n d e r s l double o t", true),
+        ("s as in sierra m i t h", true),
+        ("p for peter a tea e l", true),
+        ("then e l s o n", true),
+        ("x z q v", false),
         ("m i l double", false),
         ("smith with a y", false),
     ] {

@@ -149,7 +149,8 @@ fn languages(speech: &Path, seed: u64) -> Result<Vec<(String, ngram::Model)>, St
 
 fn phone_grammar(speech: &Path) -> Result<grammar::Grammar, String> {
     let text = read(&speech.join("phone.grammar"))?;
-    grammar::Grammar::parse(&(words::rules(&text) + &text))
+    let names = read(&speech.join("../../call/src/spelling/names.txt"))?;
+    grammar::Grammar::parse(&(words::rules(&text) + &words::names(&names) + &text))
 }
 
 fn language(grammar: &grammar::Grammar, seed: u64) -> ngram::Model {
