@@ -35,7 +35,7 @@ const ADAPTATION: &[u8] = include_bytes!("model/adaptation.bin");
 /// The generic model's share beside ours: enough to understand what we did not think of.
 const GENERIC_SHARE: f32 = 0.15;
 /// What this and our own share are multiplied with where something is expected, so that other answers are still heard.
-const UNEXPECTED_SHARE: f32 = 0.01;
+const UNEXPECTED_SHARE: f32 = 0.001;
 /// How much the language counts against the sound. The library's own 6.5 mishears as much and takes longer.
 const LANGUAGE_WEIGHT: f64 = 7.0;
 
