@@ -79,9 +79,9 @@ const LIKE_LETTERS: &[(&str, u8)] = &[
     ("ex", b'x'),
     ("why", b'y'),
 ];
-/// The logarithm of the odds from which letters are taken for a whole name. Of names that the embedded recogniser heard in groups of
-/// one to three letters, half are beyond it, and one in a hundred of their beginnings.
-const WHOLE_NAME: f32 = 1.5;
+/// The logarithm of the odds from which letters are taken for a whole name. Of 100 names that the embedded recogniser heard in groups
+/// of one to three letters, by four voices, 45 % are beyond it, and 3 in 940 of their beginnings; with 1.5, 52 % and 10.
+const WHOLE_NAME: f32 = 2.0;
 
 /// Whether a word is a count or a time.
 pub(super) fn is_amount(token: &str) -> bool {
