@@ -24,7 +24,18 @@ const MISSED_E: f32 = 0.12;
 const MADE_UP: f32 = 0.006;
 /// Letters that are taken for one another.
 const SOUND_ALIKE: [&[u8]; 13] = [
-    b"bcdegptvz", b"mn", b"fsx", b"ajkh", b"iy", b"qu", b"lo", b"ei", b"hn", b"an", b"ae", b"lm",
+    b"bcdegptvz",
+    b"mn",
+    b"fsx",
+    b"ajkh",
+    b"iy",
+    b"qu",
+    b"lo",
+    b"ei",
+    b"hn",
+    b"an",
+    b"ae",
+    b"lm",
     b"ve",
 ];
 /// How often somebody pauses behind a letter that is not the last, and goes on behind the last one.
@@ -67,7 +78,7 @@ pub(crate) enum Heard {
 /// that came before, the name perhaps. Takes a millisecond or two.
 pub(crate) fn log_odds(heard: &[Heard], said: &[String]) -> f32 {
     let count = heard.len();
-    if count < 2 || count > LONGEST {
+    if !(2..=LONGEST).contains(&count) {
         return f32::NEG_INFINITY;
     }
     let unlisted = UNLISTED * NEXT_LETTER.powi(i32::try_from(count).unwrap_or(i32::MAX));
@@ -199,7 +210,14 @@ mod tests {
 
     #[test]
     fn whole_names_have_good_odds_and_their_beginnings_bad_ones() {
-        for name in ["smith", "anderson", "nguyen", "garcia", "becker", "jankowski"] {
+        for name in [
+            "smith",
+            "anderson",
+            "nguyen",
+            "garcia",
+            "becker",
+            "jankowski",
+        ] {
             assert!(odds(name, &[]) > 1.5, "{name}: {}", odds(name, &[]));
             for length in 1..name.len() {
                 let part = &name[..length];
@@ -216,7 +234,11 @@ mod tests {
             assert!(odds(heard, &[]) > 0.5, "{heard}: {}", odds(heard, &[]));
         }
         for strange in ["qzxbw", "fvvlq", "hhhh"] {
-            assert!(odds(strange, &[]) < -0.5, "{strange}: {}", odds(strange, &[]));
+            assert!(
+                odds(strange, &[]) < -0.5,
+                "{strange}: {}",
+                odds(strange, &[])
+            );
         }
     }
 
