@@ -38,7 +38,7 @@ const SOUND_ALIKE: [&[u8]; 13] = [
     b"lm",
     b"ve",
 ];
-/// How often somebody pauses behind a letter that is not the last, and goes on behind the last one.
+/// Guesses, from here on. How often somebody pauses behind a letter that is not the last, and goes on behind the last one.
 const PAUSES: f32 = 0.4;
 const GOES_ON: f32 = 0.03;
 /// The share of names that are on no list, and of those how likely the next letter is any given one, roughly.
@@ -75,7 +75,7 @@ pub(crate) enum Heard {
 }
 
 /// Returns the natural logarithm of the odds that these letters are a whole name and the callee has finished. `said` are words
-/// that came before, the name perhaps. Takes a millisecond or two.
+/// that came before, the name perhaps. Compares with the whole list, which took 0.8 ms for eight letters (2 ms the first time).
 pub(crate) fn log_odds(heard: &[Heard], said: &[String]) -> f32 {
     let count = heard.len();
     if !(2..=LONGEST).contains(&count) {

@@ -87,6 +87,7 @@ mod tests {
             "any_word: cod | ray | the\nspelled_word: c. o. d. | r. a. y. | t. h. e.\n"
         );
     }
+
     #[test]
     fn names_come_as_often_as_people_have_them_and_in_pieces() {
         assert_eq!(
